@@ -1,0 +1,94 @@
+#pragma once
+/// /etc/ssi/system.toml: one file, the same on all members (docs/system.toml.5.scd). Parsed into types that hold only
+/// what makes sense; every error names file, line, column, shows the line with a caret, and says what to write instead.
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/common/error.hpp"
+#include "lib/common/names.hpp"
+
+namespace ssi {
+
+/// One [[member]].
+struct MemberConfig {
+    MemberName name;
+    MemberSlot slot;
+    std::string host;  ///< Host name (gethostname) by which a machine knows that it is this member. Default: the name.
+};
+
+/// One end of a channel.
+struct ChannelEnd {
+    MemberName member;
+    std::string address;    ///< IPv4 or IPv6, numeric.
+    std::string interface;  ///< Optional: the socket is bound to it.
+};
+
+/// One [[channel]]: a point-to-point link between two members. The lower slot connects, the higher listens.
+struct ChannelConfig {
+    std::string name;  ///< Unique between the two members. Default: "0", "1", ... in the order of the file.
+    ChannelEnd lower;  ///< The end at the member with the lower slot.
+    ChannelEnd higher;
+    std::uint16_t port = 7700;  ///< The higher end listens at its address and this port.
+
+    [[nodiscard]] bool joins(const MemberName& member) const { return lower.member == member || higher.member == member; }
+    [[nodiscard]] const ChannelEnd& end_at(const MemberName& member) const { return lower.member == member ? lower : higher; }
+    [[nodiscard]] const MemberName& peer_of(const MemberName& member) const {
+        return lower.member == member ? higher.member : lower.member;
+    }
+};
+
+/// One [[fence]]: a program that follows the calling convention of the fence-agents package.
+struct FenceConfig {
+    std::string name;
+    std::filesystem::path agent;                 ///< Absolute, or found in /usr/sbin.
+    std::chrono::milliseconds timeout{20'000};   ///< For one call of the agent.
+    std::map<std::string, std::string> options;  ///< Passed as key=value lines on standard input.
+    std::map<std::string, std::string> plugs;    ///< Member name -> plug; a member not listed uses its own name.
+    [[nodiscard]] std::string plug_of(const MemberName& member) const;
+};
+
+/// [timing]: all scaled by `scale` when the file is read.
+struct TimingConfig {
+    double scale = 1.0;                              ///< 0.1 .. 20.
+    std::chrono::milliseconds beat{500};             ///< Interval of alive keys.
+    std::chrono::milliseconds silence{3'000};        ///< A member whose alive key stands still this long is fenced.
+    std::chrono::milliseconds hook{1'000};           ///< The hook gives up after this (SAFETY 21).
+    std::chrono::milliseconds right_lifetime{30'000};  ///< A start not registered within this time is void (SAFETY 8).
+    std::chrono::milliseconds engine_heartbeat{100};
+    std::chrono::milliseconds engine_election{1'000};
+};
+
+/// The whole file.
+struct SystemConfig {
+    std::string cluster;       ///< [cluster] name: 1-32 letters, digits, "-".
+    std::string cluster_uuid;  ///< [cluster] uuid.
+    std::vector<MemberConfig> members;  ///< By slot; at least one.
+    std::vector<ChannelConfig> channels;
+    std::vector<FenceConfig> fences;  ///< Tried in the order of the file.
+    TimingConfig timing;
+    std::filesystem::path pki = "/etc/ssi/pki";  ///< [tls] directory: ca.crt, MEMBER.crt, MEMBER.key.
+
+    [[nodiscard]] const MemberConfig* find(const MemberName& name) const;
+    /// The engine's voters: an odd number (1, 3 or 5) of the lowest slots (SAFETY 1; the witness comes with membership).
+    [[nodiscard]] std::vector<MemberName> voters() const;
+    /// Channels between two members, in the order of the file.
+    [[nodiscard]] std::vector<ChannelConfig> channels_between(const MemberName& one, const MemberName& other) const;
+};
+
+/// Parses text; `file` is only for messages. Error: kConfigInvalid, its `what` being the multi-line diagnostic.
+[[nodiscard]] Result<SystemConfig> parse_system_config(std::string_view text, const std::string& file);
+
+/// Reads and parses a file. Errors: kConfigMissing, kConfigInvalid.
+[[nodiscard]] Result<SystemConfig> load_system_config(const std::filesystem::path& file);
+
+/// Which member this machine is: `wanted` if not empty, else the one whose host is `host_name`. Error: kMemberUnknown.
+[[nodiscard]] Result<MemberName> own_member(const SystemConfig& config, std::string_view wanted, std::string_view host_name);
+[[nodiscard]] Result<MemberName> own_member(const SystemConfig& config, std::string_view wanted);  ///< With gethostname().
+
+}  // namespace ssi

@@ -1,0 +1,68 @@
+#pragma once
+/// ssid's side of the local guard: rights are given and taken here, and the ends of QEMUs are heard (docs/architecture.md,
+/// "The guard's socket"). Implemented over the guard's socket (guard_client) and, in tests/sim, over the guard's own table.
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lib/common/error.hpp"
+#include "lib/common/names.hpp"
+
+namespace ssi::cluster {
+
+enum class RightKind { kStart, kIncoming };
+
+/// Granted: no QEMU yet. Registered: QEMU exists. Acquired: it may run. Released: paused. HandedOver: released for good.
+enum class RightState { kGranted, kRegistered, kAcquired, kReleased, kHandedOver };
+
+struct Right {
+    GuestName guest;
+    GuestUuid uuid;
+    RunId run;
+    RightKind kind{};
+    RightState state{};
+};
+
+struct GuardEvent {
+    enum class Kind { kRegistered, kAcquired, kReleased, kEnded, kExpired } kind{};
+    GuestName guest;
+    RunId run;
+};
+
+enum class CancelOutcome { kCancelled, kAcquired };
+
+/// All calls are answered within a second or fail with kGuardUnreachable; then nothing is known of their effect but what
+/// `rights()` says later. Used on the daemon's one io_context.
+class GuardLink {
+  public:
+    virtual ~GuardLink() = default;
+    virtual boost::asio::awaitable<Result<std::vector<Right>>> rights() = 0;
+    virtual boost::asio::awaitable<Result<void>> grant(GuestName guest, GuestUuid uuid, RunId run, RightKind kind,
+                                                       std::chrono::milliseconds lifetime) = 0;
+    virtual boost::asio::awaitable<Result<void>> hand_over(GuestName guest, RunId run) = 0;
+    virtual boost::asio::awaitable<Result<void>> keep(GuestName guest, RunId run) = 0;
+    virtual boost::asio::awaitable<Result<CancelOutcome>> cancel(GuestName guest, RunId run) = 0;
+    virtual boost::asio::awaitable<Result<void>> revoke(GuestName guest, RunId run, bool kill) = 0;
+    virtual boost::asio::awaitable<Result<void>> expel() = 0;
+
+    /// Called for each event, in order, never from inside one of the calls above.
+    std::function<void(GuardEvent)> on_event;
+    /// Called when the connection to the guard was made (again): events may have been missed, read `rights()`.
+    std::function<void()> on_connected;
+};
+
+/// What libvirt's hook asks (docs/architecture.md, "The hook's socket").
+struct HookRequest {
+    GuestName guest;
+    std::string operation;     ///< prepare, start, started, stopped, release, migrate, restore, reconnect, attach
+    std::string suboperation;  ///< begin, end, -
+    std::string xml;
+};
+
+/// Decides one hook call; an Error refuses it with its text.
+using HookHandler = std::function<boost::asio::awaitable<Result<void>>(HookRequest)>;
+
+}  // namespace ssi::cluster

@@ -1,0 +1,1 @@
+ssi_unit_test(common_test common_names_test.cpp common_system_config_test.cpp LIBS ssi_common)

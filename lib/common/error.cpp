@@ -6,7 +6,9 @@
 
 namespace ssi {
 
-std::string code_text(ErrorCode code) { return std::format("SSI-{:04}", std::to_underlying(code)); }
+std::string code_text(ErrorCode code) {
+    return std::format("SSI-{:04}", std::to_underlying(code));
+}
 
 std::string Error::text() const {
     auto line = std::format("{} {}", code_text(code), what);

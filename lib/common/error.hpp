@@ -10,45 +10,45 @@ namespace ssi {
 /// Stable, documented number of an error (docs/errors.md); printed as SSI-nnnn. Never reused.
 enum class ErrorCode : std::uint16_t {
     // 1000: guests
-    kGuestRunsElsewhere = 1040,      ///< a second start of a single guest
-    kGuestBusy = 1041,               ///< start, move or restart of this guest is under way
-    kGuestUnknown = 1042,            ///< the cluster holds no definition of that name
-    kGuestNotRunning = 1043,         ///< the operation wants a running guest
-    kGuestUuidDiffers = 1044,        ///< same name, other UUID than the one in the directory
-    kGuestHereAlready = 1045,        ///< relocation to the member where the guest runs
-    kNoRight = 1046,                 ///< the lock door knows no right for this guest
-    kHandedOver = 1047,              ///< the right of this guest was handed to another member
-    kDoorClosed = 1048,              ///< the member was declared dead or is not ready: nothing starts
+    kGuestRunsElsewhere = 1040,  ///< a second start of a single guest
+    kGuestBusy = 1041,           ///< start, move or restart of this guest is under way
+    kGuestUnknown = 1042,        ///< the cluster holds no definition of that name
+    kGuestNotRunning = 1043,     ///< the operation wants a running guest
+    kGuestUuidDiffers = 1044,    ///< same name, other UUID than the one in the directory
+    kGuestHereAlready = 1045,    ///< relocation to the member where the guest runs
+    kNoRight = 1046,             ///< the lock door knows no right for this guest
+    kHandedOver = 1047,          ///< the right of this guest was handed to another member
+    kDoorClosed = 1048,          ///< the member was declared dead or is not ready: nothing starts
     // 2000: members and cluster
-    kNoMajority = 2001,              ///< the engine has no majority or does not answer
-    kMemberNotJoined = 2002,         ///< the target member is not Joined
-    kMemberUnknown = 2003,           ///< no such member in system.toml
-    kDeclaredDead = 2004,            ///< this incarnation of the member was declared dead
-    kMemberAlive = 2005,             ///< set-down of a member that shows signs of life
-    kFenceOpen = 2006,               ///< a fencing of the member is under way
-    kMemberHasGuests = 2007,         ///< orderly leave while guests run
-    kOutcomeUnknown = 2008,          ///< a commit timed out: it may or may not have happened
-    kConflict = 2009,                ///< what was decided on changed again and again
+    kNoMajority = 2001,       ///< the engine has no majority or does not answer
+    kMemberNotJoined = 2002,  ///< the target member is not Joined
+    kMemberUnknown = 2003,    ///< no such member in system.toml
+    kDeclaredDead = 2004,     ///< this incarnation of the member was declared dead
+    kMemberAlive = 2005,      ///< set-down of a member that shows signs of life
+    kFenceOpen = 2006,        ///< a fencing of the member is under way
+    kMemberHasGuests = 2007,  ///< orderly leave while guests run
+    kOutcomeUnknown = 2008,   ///< a commit timed out: it may or may not have happened
+    kConflict = 2009,         ///< what was decided on changed again and again
     // 3000: relocation
-    kRelocationFailed = 3001,        ///< the move ended without a change of member
+    kRelocationFailed = 3001,  ///< the move ended without a change of member
     kRelocationCancelled = 3002,
     // 4000: links and engine
-    kLinkDown = 4001,                ///< no channel to the member
-    kServiceUnknown = 4002,          ///< the peer offers no such service
-    kEngineFailed = 4003,            ///< etcd refused, or answered what cannot be understood
-    kChannelFailed = 4004,           ///< one channel could not be made or broke
+    kLinkDown = 4001,        ///< no channel to the member
+    kServiceUnknown = 4002,  ///< the peer offers no such service
+    kEngineFailed = 4003,    ///< etcd refused, or answered what cannot be understood
+    kChannelFailed = 4004,   ///< one channel could not be made or broke
     // 5000: configuration
-    kConfigInvalid = 5001,           ///< system.toml: syntax or contents
-    kConfigMissing = 5002,           ///< a file that is needed cannot be read
+    kConfigInvalid = 5001,  ///< system.toml: syntax or contents
+    kConfigMissing = 5002,  ///< a file that is needed cannot be read
     kCertificateInvalid = 5003,
     // 6000: borders
-    kHypervisorFailed = 6001,        ///< libvirt refused
-    kGuardUnreachable = 6002,        ///< ssi-guard does not answer
-    kSystemFailed = 6003,            ///< a system call or program failed
-    kProtocolViolated = 6004,        ///< a peer or client sent what cannot be understood
-    kFenceFailed = 6005,             ///< the fence agent did not confirm
+    kHypervisorFailed = 6001,  ///< libvirt refused
+    kGuardUnreachable = 6002,  ///< ssi-guard does not answer
+    kSystemFailed = 6003,      ///< a system call or program failed
+    kProtocolViolated = 6004,  ///< a peer or client sent what cannot be understood
+    kFenceFailed = 6005,       ///< the fence agent did not confirm
     kTimedOut = 6006,
-    kUsage = 6007,                   ///< the request itself makes no sense
+    kUsage = 6007,  ///< the request itself makes no sense
 };
 
 /// One error. `what` says what was tried on what and why it failed; `object` is the guest, member, file or device it

@@ -16,8 +16,9 @@ namespace {
 
 int initial_level() {
     const char* value = std::getenv("SSI_LOG_LEVEL");
-    return value != nullptr && value[0] >= '3' && value[0] <= '7' && value[1] == '\0' ? value[0] - '0'
-                                                                                      : std::to_underlying(Level::kInfo);
+    return value != nullptr && value[0] >= '3' && value[0] <= '7' && value[1] == '\0'
+               ? value[0] - '0'
+               : std::to_underlying(Level::kInfo);
 }
 
 std::atomic<int>& level_limit() {
@@ -35,7 +36,9 @@ bool stderr_is_journal() {
 
 }  // namespace
 
-void set_level(Level level) { level_limit() = std::to_underlying(level); }
+void set_level(Level level) {
+    level_limit() = std::to_underlying(level);
+}
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
     if (std::to_underlying(level) > level_limit()) return;
@@ -64,7 +67,11 @@ void write_error(Level level, std::string_view context, const Error& error) {
 }
 }  // namespace
 
-void error(std::string_view context, const Error& error) { write_error(Level::kError, context, error); }
-void warning(std::string_view context, const Error& error) { write_error(Level::kWarning, context, error); }
+void error(std::string_view context, const Error& error) {
+    write_error(Level::kError, context, error);
+}
+void warning(std::string_view context, const Error& error) {
+    write_error(Level::kWarning, context, error);
+}
 
 }  // namespace ssi::log

@@ -20,11 +20,21 @@ struct Field {
 /// Writes to the journal when standard error is connected to it ($JOURNAL_STREAM), else to standard error.
 void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
 
-inline void error(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::kError, message, fields); }
-inline void warning(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::kWarning, message, fields); }
-inline void notice(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::kNotice, message, fields); }
-inline void info(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::kInfo, message, fields); }
-inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::kDebug, message, fields); }
+inline void error(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::kError, message, fields);
+}
+inline void warning(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::kWarning, message, fields);
+}
+inline void notice(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::kNotice, message, fields);
+}
+inline void info(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::kInfo, message, fields);
+}
+inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::kDebug, message, fields);
+}
 
 /// An Error with its code and object as fields; `context` says what the daemon was doing.
 void error(std::string_view context, const Error& error);

@@ -12,7 +12,9 @@
 namespace ssi {
 namespace {
 
-bool is_letter_or_digit(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+bool is_letter_or_digit(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0;
+}
 
 std::unexpected<Error> bad_name(std::string_view noun, std::string_view text, std::string_view rule) {
     return failure(ErrorCode::kUsage, std::format("'{}' is no {}", text, noun), std::string(text), std::string(rule));
@@ -23,26 +25,27 @@ std::unexpected<Error> bad_name(std::string_view noun, std::string_view text, st
 Result<void> MemberNameRule::check(std::string_view text) {
     const bool valid = !text.empty() && text.size() <= 64 && is_letter_or_digit(text.front()) &&
                        std::ranges::all_of(text, [](char c) { return is_letter_or_digit(c) || c == '-'; });
-    if (!valid) return bad_name("member name", text, "use 1-64 letters, digits and '-', beginning with a letter or digit");
+    if (!valid)
+        return bad_name("member name", text, "use 1-64 letters, digits and '-', beginning with a letter or digit");
     return {};
 }
 
 Result<void> GuestNameRule::check(std::string_view text) {
-    const bool valid = !text.empty() && text.size() <= 200 && text != "." && text != ".." &&
-                       std::ranges::none_of(text, [](char c) {
-                           const auto byte = static_cast<unsigned char>(c);
-                           return c == '/' || byte < 0x20 || byte == 0x7f;
-                       });
+    const bool valid =
+        !text.empty() && text.size() <= 200 && text != "." && text != ".." && std::ranges::none_of(text, [](char c) {
+            const auto byte = static_cast<unsigned char>(c);
+            return c == '/' || byte < 0x20 || byte == 0x7f;
+        });
     if (!valid) return bad_name("guest name", text, "use 1-200 bytes without '/' and control characters");
     return {};
 }
 
 Result<void> ServiceNameRule::check(std::string_view text) {
-    const bool valid = !text.empty() && text.size() <= 80 && text.front() != '.' &&
-                       std::ranges::all_of(text, [](char c) {
-                           return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.';
-                       });
-    if (!valid) return bad_name("service name", text, "use 1-80 letters, digits, '-', '_' and '.', not beginning with '.'");
+    const bool valid =
+        !text.empty() && text.size() <= 80 && text.front() != '.' &&
+        std::ranges::all_of(text, [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.'; });
+    if (!valid)
+        return bad_name("service name", text, "use 1-80 letters, digits, '-', '_' and '.', not beginning with '.'");
     return {};
 }
 
@@ -59,8 +62,8 @@ Result<void> GuestUuidRule::check(std::string_view text) {
 
 Result<MemberSlot> MemberSlot::from(std::int64_t number) {
     if (number < 1 || number > 32)
-        return failure(ErrorCode::kConfigInvalid, std::format("slot {} is out of range", number), std::to_string(number),
-                       "use 1 to 32");
+        return failure(ErrorCode::kConfigInvalid, std::format("slot {} is out of range", number),
+                       std::to_string(number), "use 1 to 32");
     MemberSlot slot;
     slot.number_ = static_cast<int>(number);
     return slot;

@@ -42,7 +42,8 @@ struct ServiceNameRule {
 
 /// 1-64 of A-Z a-z 0-9 and "-", beginning with a letter or digit: it is part of file names and host names.
 using MemberName = CheckedName<MemberNameRule>;
-/// What libvirt takes as a domain name and is safe as part of a key: 1-200 bytes, no "/", no control bytes, not "." or "..".
+/// What libvirt takes as a domain name and is safe as part of a key: 1-200 bytes, no "/", no control bytes, not "." or
+/// "..".
 using GuestName = CheckedName<GuestNameRule>;
 /// Name of a service on a logical link: 1-80 of a-z A-Z 0-9 "-" "_" ".", not beginning with ".".
 using ServiceName = CheckedName<ServiceNameRule>;
@@ -62,7 +63,8 @@ class MemberSlot {
 /// One life of a member in the cluster: issued by a transaction at each admission, never reused (SAFETY 18). 0: none.
 enum class Incarnation : std::uint64_t {};
 
-/// One run of a guest: made at each start and at the destination of each relocation; unique for all time (SAFETY 8, 18).
+/// One run of a guest: made at each start and at the destination of each relocation; unique for all time (SAFETY 8,
+/// 18).
 class RunId {
   public:
     RunId() = default;

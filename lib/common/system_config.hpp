@@ -36,8 +36,12 @@ struct ChannelConfig {
     ChannelEnd higher;
     std::uint16_t port = 7700;  ///< The higher end listens at its address and this port.
 
-    [[nodiscard]] bool joins(const MemberName& member) const { return lower.member == member || higher.member == member; }
-    [[nodiscard]] const ChannelEnd& end_at(const MemberName& member) const { return lower.member == member ? lower : higher; }
+    [[nodiscard]] bool joins(const MemberName& member) const {
+        return lower.member == member || higher.member == member;
+    }
+    [[nodiscard]] const ChannelEnd& end_at(const MemberName& member) const {
+        return lower.member == member ? lower : higher;
+    }
     [[nodiscard]] const MemberName& peer_of(const MemberName& member) const {
         return lower.member == member ? higher.member : lower.member;
     }
@@ -55,10 +59,10 @@ struct FenceConfig {
 
 /// [timing]: all scaled by `scale` when the file is read.
 struct TimingConfig {
-    double scale = 1.0;                              ///< 0.1 .. 20.
-    std::chrono::milliseconds beat{500};             ///< Interval of alive keys.
-    std::chrono::milliseconds silence{3'000};        ///< A member whose alive key stands still this long is fenced.
-    std::chrono::milliseconds hook{1'000};           ///< The hook gives up after this (SAFETY 21).
+    double scale = 1.0;                                ///< 0.1 .. 20.
+    std::chrono::milliseconds beat{500};               ///< Interval of alive keys.
+    std::chrono::milliseconds silence{3'000};          ///< A member whose alive key stands still this long is fenced.
+    std::chrono::milliseconds hook{1'000};             ///< The hook gives up after this (SAFETY 21).
     std::chrono::milliseconds right_lifetime{30'000};  ///< A start not registered within this time is void (SAFETY 8).
     std::chrono::milliseconds engine_heartbeat{100};
     std::chrono::milliseconds engine_election{1'000};
@@ -66,8 +70,8 @@ struct TimingConfig {
 
 /// The whole file.
 struct SystemConfig {
-    std::string cluster;       ///< [cluster] name: 1-32 letters, digits, "-".
-    std::string cluster_uuid;  ///< [cluster] uuid.
+    std::string cluster;                ///< [cluster] name: 1-32 letters, digits, "-".
+    std::string cluster_uuid;           ///< [cluster] uuid.
     std::vector<MemberConfig> members;  ///< By slot; at least one.
     std::vector<ChannelConfig> channels;
     std::vector<FenceConfig> fences;  ///< Tried in the order of the file.
@@ -75,7 +79,8 @@ struct SystemConfig {
     std::filesystem::path pki = "/etc/ssi/pki";  ///< [tls] directory: ca.crt, MEMBER.crt, MEMBER.key.
 
     [[nodiscard]] const MemberConfig* find(const MemberName& name) const;
-    /// The engine's voters: an odd number (1, 3 or 5) of the lowest slots (SAFETY 1; the witness comes with membership).
+    /// The engine's voters: an odd number (1, 3 or 5) of the lowest slots (SAFETY 1; the witness comes with
+    /// membership).
     [[nodiscard]] std::vector<MemberName> voters() const;
     /// Channels between two members, in the order of the file.
     [[nodiscard]] std::vector<ChannelConfig> channels_between(const MemberName& one, const MemberName& other) const;
@@ -88,7 +93,9 @@ struct SystemConfig {
 [[nodiscard]] Result<SystemConfig> load_system_config(const std::filesystem::path& file);
 
 /// Which member this machine is: `wanted` if not empty, else the one whose host is `host_name`. Error: kMemberUnknown.
-[[nodiscard]] Result<MemberName> own_member(const SystemConfig& config, std::string_view wanted, std::string_view host_name);
-[[nodiscard]] Result<MemberName> own_member(const SystemConfig& config, std::string_view wanted);  ///< With gethostname().
+[[nodiscard]] Result<MemberName> own_member(const SystemConfig& config, std::string_view wanted,
+                                            std::string_view host_name);
+[[nodiscard]] Result<MemberName> own_member(const SystemConfig& config,
+                                            std::string_view wanted);  ///< With gethostname().
 
 }  // namespace ssi

@@ -1,6 +1,7 @@
 #pragma once
-/// ssid's side of the local guard: rights are given and taken here, and the ends of QEMUs are heard (docs/architecture.md,
-/// "The guard's socket"). Implemented over the guard's socket (guard_client) and, in tests/sim, over the guard's own table.
+/// ssid's side of the local guard: rights are given and taken here, and the ends of QEMUs are heard
+/// (docs/architecture.md, "The guard's socket"). Implemented over the guard's socket (guard_client) and, in tests/sim,
+/// over the guard's own table.
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -15,7 +16,8 @@ namespace ssi::cluster {
 
 enum class RightKind { kStart, kIncoming };
 
-/// Granted: no QEMU yet. Registered: QEMU exists. Acquired: it may run. Released: paused. HandedOver: released for good.
+/// Granted: no QEMU yet. Registered: QEMU exists. Acquired: it may run. Released: paused. HandedOver: released for
+/// good.
 enum class RightState { kGranted, kRegistered, kAcquired, kReleased, kHandedOver };
 
 struct Right {
@@ -34,8 +36,8 @@ struct GuardEvent {
 
 enum class CancelOutcome { kCancelled, kAcquired };
 
-/// All calls are answered within a second or fail with kGuardUnreachable; then nothing is known of their effect but what
-/// `rights()` says later. Used on the daemon's one io_context.
+/// All calls are answered within a second or fail with kGuardUnreachable; then nothing is known of their effect but
+/// what `rights()` says later. Used on the daemon's one io_context.
 class GuardLink {
   public:
     virtual ~GuardLink() = default;

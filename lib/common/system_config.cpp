@@ -1,0 +1,305 @@
+#include "lib/common/system_config.hpp"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <format>
+#include <fstream>
+#include <initializer_list>
+#include <limits>
+#include <set>
+#include <sstream>
+#include <toml.hpp>
+#include <utility>
+
+namespace ssi {
+namespace {
+
+/// Inside this file a fault of the configuration travels as this exception: toml11 throws at the same places.
+struct ConfigFault {
+    std::string diagnostic;
+};
+
+std::string position(const toml::source_location& location) {
+    return std::format("{}:{}:{}", location.file_name(), location.first_line_number(), location.first_column_number());
+}
+
+/// Throws: file:line:column, what is wrong, the line with a caret and the remedy beneath it.
+[[noreturn]] void fault(const toml::value& where, const std::string& what, const std::string& remedy) {
+    const auto info = toml::make_error_info(what, where, remedy);
+    throw ConfigFault{std::format("{}: {}", position(where.location()), toml::format_error("", info))};
+}
+
+void only_keys(const toml::value& table, std::initializer_list<std::string_view> allowed) {
+    for (const auto& [key, value] : table.as_table()) {
+        if (std::ranges::find(allowed, key) != allowed.end()) continue;
+        std::string list;
+        for (const auto name : allowed) list += std::format("{}{}", list.empty() ? "" : ", ", name);
+        fault(value, std::format("unknown key '{}'", key), "known here: " + list);
+    }
+}
+
+const toml::value& required(const toml::value& table, const char* key) {
+    if (!table.contains(key)) fault(table, std::format("'{}' is missing", key), std::format("add {} = ...", key));
+    return table.at(key);
+}
+
+std::string text(const toml::value& value) {
+    if (!value.is_string()) fault(value, "this must be text", "write it in quotes");
+    return value.as_string();
+}
+
+std::string text_or(const toml::value& table, const std::string& key, std::string otherwise) {
+    return table.contains(key) ? text(table.at(key)) : std::move(otherwise);
+}
+
+double number(const toml::value& value, double least, double most) {
+    if (!value.is_floating() && !value.is_integer()) fault(value, "this must be a number", "write it without quotes");
+    const double result = value.is_integer() ? static_cast<double>(value.as_integer()) : value.as_floating();
+    if (!(result >= least && result <= most))
+        fault(value, "number out of range", std::format("use {} to {}", least, most));
+    return result;
+}
+
+std::chrono::milliseconds seconds_or(const toml::value& table, const std::string& key,
+                                     std::chrono::milliseconds otherwise, double scale) {
+    const double seconds =
+        table.contains(key) ? number(table.at(key), 0.05, 3600) : static_cast<double>(otherwise.count()) / 1000;
+    return std::chrono::milliseconds(std::llround(seconds * scale * 1000));
+}
+
+template <class Name>
+Name name_of(const toml::value& value) {
+    auto name = Name::parse(text(value));
+    if (!name) fault(value, name.error().what, name.error().remedy);
+    return *std::move(name);
+}
+
+const toml::array& array_of(const toml::value& root, const std::string& key) {
+    static const toml::array empty;
+    if (!root.contains(key)) return empty;
+    if (!root.at(key).is_array())
+        fault(root.at(key), std::format("'{}' must be a list of tables", key), std::format("write [[{}]]", key));
+    return root.at(key).as_array();
+}
+
+const toml::array& pair_of(const toml::value& table, const char* key) {
+    const auto& value = required(table, key);
+    if (!value.is_array() || value.as_array().size() != 2)
+        fault(value, "this must be a list of two", "one for each end, in the order of 'members'");
+    return value.as_array();
+}
+
+MemberConfig parse_member(const toml::value& table) {
+    only_keys(table, {"name", "slot", "host"});
+    MemberConfig member;
+    member.name = name_of<MemberName>(required(table, "name"));
+    const auto& slot_value = required(table, "slot");
+    if (!slot_value.is_integer()) fault(slot_value, "a slot is a whole number", "use 1 to 32");
+    auto slot = MemberSlot::from(slot_value.as_integer());
+    if (!slot) fault(slot_value, slot.error().what, slot.error().remedy);
+    member.slot = *slot;
+    member.host = text_or(table, "host", member.name.str());
+    return member;
+}
+
+void parse_members(const toml::value& root, SystemConfig& config) {
+    std::set<int> slots;
+    std::set<std::string> names;
+    std::set<std::string> hosts;
+    for (const auto& table : array_of(root, "member")) {
+        auto member = parse_member(table);
+        if (!slots.insert(member.slot.number()).second)
+            fault(table.at("slot"), std::format("slot {} is taken", member.slot.number()),
+                  "give each member a slot of its own");
+        if (!names.insert(member.name.str()).second)
+            fault(table.at("name"), std::format("member {} is defined twice", member.name.str()),
+                  "give each member a name of its own");
+        if (!hosts.insert(member.host).second)
+            fault(table, std::format("host {} is two members", member.host), "give each member a host of its own");
+        config.members.push_back(std::move(member));
+    }
+    if (config.members.empty()) fault(root, "no member is defined", "add a [[member]] for each host");
+    std::ranges::sort(config.members, {}, &MemberConfig::slot);
+}
+
+bool is_numeric_address(const std::string& address) {
+    std::array<unsigned char, sizeof(in6_addr)> buffer{};
+    return inet_pton(AF_INET, address.c_str(), buffer.data()) == 1 ||
+           inet_pton(AF_INET6, address.c_str(), buffer.data()) == 1;
+}
+
+ChannelConfig parse_channel(const toml::value& table, const SystemConfig& config) {
+    only_keys(table, {"name", "members", "addresses", "interfaces", "port"});
+    std::array<ChannelEnd, 2> ends;
+    const auto& members = pair_of(table, "members");
+    const auto& addresses = pair_of(table, "addresses");
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        ends[i].member = name_of<MemberName>(members[i]);
+        if (config.find(ends[i].member) == nullptr)
+            fault(members[i], std::format("there is no member {}", ends[i].member.str()), "define it with [[member]]");
+        ends[i].address = text(addresses[i]);
+        if (!is_numeric_address(ends[i].address))
+            fault(addresses[i], "this is no IP address", "write it in numbers, without a port");
+        if (table.contains("interfaces")) ends[i].interface = text(pair_of(table, "interfaces")[i]);
+    }
+    if (ends[0].member == ends[1].member)
+        fault(table.at("members"), "a channel joins two different members", "name the other one");
+    ChannelConfig channel;
+    if (config.find(ends[0].member)->slot > config.find(ends[1].member)->slot) std::swap(ends[0], ends[1]);
+    channel.lower = ends[0];
+    channel.higher = ends[1];
+    channel.name =
+        text_or(table, "name", std::to_string(config.channels_between(ends[0].member, ends[1].member).size()));
+    if (table.contains("port")) channel.port = static_cast<std::uint16_t>(number(table.at("port"), 1, 65535));
+    for (const auto& other : config.channels) {
+        if (other.lower.member == channel.lower.member && other.higher.member == channel.higher.member &&
+            other.name == channel.name)
+            fault(table, std::format("channel '{}' between these members is defined twice", channel.name),
+                  "give it another name");
+        if (other.higher.address == channel.higher.address && other.port == channel.port)
+            fault(table, std::format("{} port {} is used by two channels", channel.higher.address, channel.port),
+                  "use another address or port");
+    }
+    return channel;
+}
+
+FenceConfig parse_fence(const toml::value& table, const SystemConfig& config) {
+    only_keys(table, {"name", "agent", "timeout_s", "options", "plugs"});
+    FenceConfig fence;
+    fence.name = text(required(table, "name"));
+    fence.agent = text(required(table, "agent"));
+    if (fence.agent.is_relative()) fence.agent = std::filesystem::path("/usr/sbin") / fence.agent;
+    // Not scaled: it is the device's time, not ours.
+    fence.timeout = seconds_or(table, "timeout_s", fence.timeout, 1.0);
+    if (table.contains("options"))
+        for (const auto& [key, value] : table.at("options").as_table()) fence.options[key] = text(value);
+    if (table.contains("plugs"))
+        for (const auto& [key, value] : table.at("plugs").as_table()) {
+            auto member = MemberName::parse(key);
+            if (!member || config.find(*member) == nullptr)
+                fault(value, std::format("there is no member {}", key), "define it with [[member]]");
+            fence.plugs[key] = text(value);
+        }
+    return fence;
+}
+
+TimingConfig parse_timing(const toml::value& root) {
+    static const toml::value none{toml::table{}};
+    const auto& table = root.contains("timing") ? root.at("timing") : none;
+    only_keys(table, {"scale", "beat_s", "silence_s", "hook_s", "right_lifetime_s", "engine_heartbeat_s",
+                      "engine_election_s"});
+    TimingConfig timing;
+    timing.scale = table.contains("scale") ? number(table.at("scale"), 0.1, 20) : 1.0;
+    timing.beat = seconds_or(table, "beat_s", timing.beat, timing.scale);
+    timing.silence = seconds_or(table, "silence_s", timing.silence, timing.scale);
+    timing.hook = seconds_or(table, "hook_s", timing.hook, timing.scale);
+    timing.right_lifetime = seconds_or(table, "right_lifetime_s", timing.right_lifetime, timing.scale);
+    timing.engine_heartbeat = seconds_or(table, "engine_heartbeat_s", timing.engine_heartbeat, timing.scale);
+    timing.engine_election = seconds_or(table, "engine_election_s", timing.engine_election, timing.scale);
+    if (timing.silence < 4 * timing.beat)
+        fault(table, "silence_s must be at least four times beat_s", "a member that misses one beat is not silent");
+    if (timing.engine_election < 5 * timing.engine_heartbeat)
+        fault(table, "engine_election_s must be at least five times engine_heartbeat_s",
+              "etcd refuses to start otherwise");
+    return timing;
+}
+
+void parse_cluster(const toml::value& root, SystemConfig& config) {
+    const auto& table = required(root, "cluster");
+    only_keys(table, {"name", "uuid"});
+    config.cluster = name_of<MemberName>(required(table, "name")).str();
+    if (config.cluster.size() > 32) fault(table.at("name"), "the cluster's name is too long", "use at most 32 letters");
+    config.cluster_uuid = name_of<GuestUuid>(required(table, "uuid")).str();
+}
+
+SystemConfig parse_root(const toml::value& root) {
+    only_keys(root, {"cluster", "timing", "tls", "member", "channel", "fence"});
+    SystemConfig config;
+    parse_cluster(root, config);
+    config.timing = parse_timing(root);
+    parse_members(root, config);
+    for (const auto& table : array_of(root, "channel")) config.channels.push_back(parse_channel(table, config));
+    for (const auto& table : array_of(root, "fence")) config.fences.push_back(parse_fence(table, config));
+    if (root.contains("tls")) {
+        only_keys(root.at("tls"), {"directory"});
+        config.pki = text_or(root.at("tls"), "directory", config.pki);
+    }
+    return config;
+}
+
+std::unexpected<Error> invalid(std::string diagnostic, const std::string& file) {
+    return failure(ErrorCode::kConfigInvalid, std::move(diagnostic), file,
+                   std::format("mend {} and start again", file));
+}
+
+}  // namespace
+
+std::string FenceConfig::plug_of(const MemberName& member) const {
+    const auto plug = plugs.find(member.str());
+    return plug == plugs.end() ? member.str() : plug->second;
+}
+
+const MemberConfig* SystemConfig::find(const MemberName& name) const {
+    const auto found = std::ranges::find(members, name, &MemberConfig::name);
+    return found == members.end() ? nullptr : &*found;
+}
+
+std::vector<MemberName> SystemConfig::voters() const {
+    const std::size_t count = members.size() >= 5 ? 5 : members.size() >= 3 ? 3 : 1;
+    std::vector<MemberName> names;
+    for (std::size_t i = 0; i < count; ++i) names.push_back(members[i].name);
+    return names;
+}
+
+std::vector<ChannelConfig> SystemConfig::channels_between(const MemberName& one, const MemberName& other) const {
+    std::vector<ChannelConfig> found;
+    std::ranges::copy_if(channels, std::back_inserter(found),
+                         [&](const ChannelConfig& channel) { return channel.joins(one) && channel.joins(other); });
+    return found;
+}
+
+Result<SystemConfig> parse_system_config(std::string_view text, const std::string& file) {
+    try {
+        auto parsed = toml::try_parse(std::vector<unsigned char>(text.begin(), text.end()), file);
+        if (parsed.is_err()) {
+            const auto& info = parsed.unwrap_err().front();
+            const auto place = info.locations().empty() ? file : position(info.locations().front().first);
+            return invalid(std::format("{}: {}", place, toml::format_error("", info)), file);
+        }
+        return parse_root(parsed.unwrap());
+    } catch (const ConfigFault& found) {
+        return invalid(found.diagnostic, file);
+    } catch (const toml::exception& error) {
+        return invalid(std::format("{}: {}", file, error.what()), file);
+    }
+}
+
+Result<SystemConfig> load_system_config(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    std::ostringstream content;
+    if (!stream || !(content << stream.rdbuf()))
+        return failure(ErrorCode::kConfigMissing, std::format("cannot read {}", file.string()), file.string(),
+                       std::format("write it; {} has an example", "/usr/share/doc/ssi-common/examples/system.toml"));
+    return parse_system_config(content.str(), file.string());
+}
+
+Result<MemberName> own_member(const SystemConfig& config, std::string_view wanted, std::string_view host_name) {
+    for (const auto& member : config.members)
+        if (wanted.empty() ? member.host == host_name : member.name.str() == wanted) return member.name;
+    const auto subject = wanted.empty() ? std::format("this host, {},", host_name) : std::string(wanted);
+    return failure(ErrorCode::kMemberUnknown, std::format("{} is no member of cluster {}", subject, config.cluster),
+                   std::string(wanted.empty() ? host_name : wanted),
+                   "add a [[member]] with its name, or host = \"...\", to system.toml");
+}
+
+Result<MemberName> own_member(const SystemConfig& config, std::string_view wanted) {
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) != 0) return system_failure("gethostname", "", errno);
+    return own_member(config, wanted, host.data());
+}
+
+}  // namespace ssi

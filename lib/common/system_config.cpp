@@ -283,7 +283,7 @@ Result<SystemConfig> load_system_config(const std::filesystem::path& file) {
     std::ostringstream content;
     if (!stream || !(content << stream.rdbuf()))
         return failure(ErrorCode::kConfigMissing, std::format("cannot read {}", file.string()), file.string(),
-                       std::format("write it; {} has an example", "/usr/share/doc/ssi-common/examples/system.toml"));
+                       "write it; /etc/ssi/system.toml.example has an example");
     return parse_system_config(content.str(), file.string());
 }
 

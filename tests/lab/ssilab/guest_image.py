@@ -1,0 +1,135 @@
+"""The kernel and initramfs of the lab's guests, made once per member tree and kept in the cache of the trees.
+
+The kernel is Debian's cloud kernel, unpacked to an ELF file: QEMU starts it by the PVH entry, so that no emulated
+processor has to decompress it. The initramfs holds guest_init, the kernel modules it loads, and busybox.
+"""
+
+import ctypes
+import ctypes.util
+import hashlib
+import lzma
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from .processes import LabError, run, say
+from .trees import cache_directory, in_builder, repository, tree_path
+
+# In the order of loading. failover and net_failover are what virtio_net needs.
+MODULES = ["virtio_blk", "failover", "net_failover", "virtio_net", "evdev", "button"]
+SOURCE = "tests/lab/guest/guest_init.cpp"
+
+
+def guest_image() -> Path:
+    """The directory with `vmlinux` and `initramfs`; made when it is not there yet."""
+    tree = tree_path("member")
+    digest = hashlib.sha256()
+    digest.update(tree.name.encode())
+    for source in (repository() / SOURCE, Path(__file__)):
+        digest.update(source.read_bytes())
+    image = cache_directory() / f"lab-guest-{digest.hexdigest()[:12]}"
+    if not (image / "initramfs").exists():
+        _make(tree, image)
+    return image
+
+
+def _make(tree: Path, image: Path) -> None:
+    say("making the guests' kernel and initramfs (once)")
+    partial = image.with_name(f"{image.name}.partial.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    kernel = max(tree.glob("boot/vmlinuz-*"), default=None)
+    if kernel is None:
+        raise LabError(f"no kernel in {tree}/boot: run scripts/bootstrap member")
+    (partial / "vmlinux").write_bytes(_unpack_kernel(kernel.read_bytes()))
+    work = repository() / "build" / "lab"
+    work.mkdir(parents=True, exist_ok=True)
+    binary = work / f"guest_init.{os.getpid()}"
+    in_builder("g++", "-std=c++23", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-static", "-s",
+               "-o", f"/src/build/lab/{binary.name}", f"/src/{SOURCE}")
+    archive = _Cpio()
+    for directory in ("bin", "dev", "modules", "proc", "sys", "tmp"):
+        archive.directory(directory)
+    archive.device("dev/console", 5, 1)
+    archive.file("init", binary.read_bytes(), 0o755)
+    binary.unlink()
+    archive.file("bin/busybox", (tree / "usr/bin/busybox").read_bytes(), 0o755)
+    for applet in run("chroot", str(tree), "/usr/bin/busybox", "--list").split():
+        if applet != "busybox":
+            archive.link(f"bin/{applet}", "busybox")
+    version = kernel.name.removeprefix("vmlinuz-")
+    for position, module in enumerate(MODULES):
+        found = list((tree / "usr/lib/modules" / version).rglob(f"{module}.ko*"))
+        if not found:
+            raise LabError(f"kernel module {module} is not in the member tree: {tree}")
+        data = found[0].read_bytes()
+        archive.file(f"modules/{position}-{module}.ko", lzma.decompress(data) if found[0].suffix == ".xz" else data)
+    (partial / "initramfs").write_bytes(archive.finish())
+    try:
+        partial.rename(image)
+    except OSError:  # another lab was faster
+        shutil.rmtree(partial)
+
+
+def _unpack_kernel(packed: bytes) -> bytes:
+    """The ELF kernel inside a bzImage that was compressed with zstd."""
+    start = packed.find(b"\x28\xb5\x2f\xfd")
+    library = ctypes.util.find_library("zstd")
+    if start < 0 or library is None:
+        raise LabError("the kernel is not packed with zstd, or this host has no libzstd (apt-get install libzstd1)")
+    zstd = ctypes.CDLL(library)
+    zstd.ZSTD_decompressStream.restype = ctypes.c_size_t
+    zstd.ZSTD_createDStream.restype = ctypes.c_void_p
+
+    class Buffer(ctypes.Structure):
+        _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t), ("position", ctypes.c_size_t)]
+
+    source = ctypes.create_string_buffer(packed[start:], len(packed) - start)
+    target = ctypes.create_string_buffer(256 << 20)
+    into = Buffer(ctypes.addressof(target), len(target), 0)
+    out_of = Buffer(ctypes.addressof(source), len(source), 0)
+    stream = ctypes.c_void_p(zstd.ZSTD_createDStream())
+    while True:
+        before = (into.position, out_of.position)
+        left = zstd.ZSTD_decompressStream(stream, ctypes.byref(into), ctypes.byref(out_of))
+        if left == 0:
+            break
+        if zstd.ZSTD_isError(ctypes.c_size_t(left)) or before == (into.position, out_of.position):
+            raise LabError("the kernel's zstd stream is damaged")
+    zstd.ZSTD_freeDStream(stream)
+    kernel = target.raw[:into.position]
+    if not kernel.startswith(b"\x7fELF"):
+        raise LabError("what was unpacked from vmlinuz is no ELF file")
+    return kernel
+
+
+class _Cpio:
+    """Writes a "newc" archive, the form of an initramfs. All times are zero: the same input gives the same bytes."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._inode = 0
+
+    def directory(self, name: str) -> None:
+        self._add(name, stat.S_IFDIR | 0o755)
+
+    def file(self, name: str, data: bytes, mode: int = 0o644) -> None:
+        self._add(name, stat.S_IFREG | mode, data)
+
+    def link(self, name: str, target: str) -> None:
+        self._add(name, stat.S_IFLNK | 0o777, target.encode())
+
+    def device(self, name: str, major: int, minor: int) -> None:
+        self._add(name, stat.S_IFCHR | 0o600, device=(major, minor))
+
+    def finish(self) -> bytes:
+        self._add("TRAILER!!!", 0)
+        return b"".join(self._parts)
+
+    def _add(self, name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)) -> None:
+        self._inode += 1
+        encoded = name.encode() + b"\0"
+        fields = [self._inode, mode, 0, 0, 1, 0, len(data), 0, 0, device[0], device[1], len(encoded), 0]
+        head = b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
+        self._parts += [head, b"\0" * (-len(head) % 4), data, b"\0" * (-len(data) % 4)]

@@ -1,0 +1,182 @@
+"""The network of a lab: one namespace a member, K veth pairs for each pair of members, and a LAN for the guests.
+
+Interface m2l0 on MEMBER1 is its end of link 0 towards MEMBER2, whose end is m1l0 on MEMBER2. Addresses stand only
+inside the namespaces: 10.77.<pair>.0/24, a /30 for each link. The guests' LAN is 10.78.0.0/16 (bridge labbr0).
+"""
+
+import itertools
+import json
+from dataclasses import dataclass
+
+from .layout import Cluster, Layout
+from .processes import LabError, ignore_missing, run
+
+
+@dataclass(frozen=True)
+class Link:
+    """One channel's wire between two members; `one` has the lower slot."""
+
+    one: str
+    other: str
+    index: int
+    interfaces: tuple[str, str]
+    addresses: tuple[str, str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.one} {self.other} {self.index}"
+
+    def ends(self) -> list[tuple[str, str]]:
+        return [(self.one, self.interfaces[0]), (self.other, self.interfaces[1])]
+
+
+def all_links(cluster: Cluster) -> list[Link]:
+    links = []
+    for pair, (one, other) in enumerate(itertools.combinations(cluster.members, 2)):
+        for index in range(cluster.links):
+            links.append(Link(one, other, index,
+                              (f"m{cluster.slot(other)}l{index}", f"m{cluster.slot(one)}l{index}"),
+                              (f"10.77.{pair}.{4 * index + 1}", f"10.77.{pair}.{4 * index + 2}")))
+    return links
+
+
+class Network:
+    """Makes, cuts, heals and slows down the links. What is cut stays cut over crash and boot of a member."""
+
+    def __init__(self, layout: Layout, cluster: Cluster) -> None:
+        self._layout = layout
+        self._cluster = cluster
+        self._links = all_links(cluster)
+        self._file = layout.state / "links.json"
+
+    # ---- making -----------------------------------------------------------------------------------------------------
+
+    def create(self) -> None:
+        lan = f"{self._layout.prefix}-lan"
+        for namespace in [lan, *map(self._layout.unit, self._cluster.members)]:
+            run("ip", "netns", "add", namespace)
+            # Addresses are given by hand; no address may wait for duplicate detection.
+            run("ip", "netns", "exec", namespace, "sh", "-c",
+                "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; ip link set lo up")
+        self._batch(lan, ["link add lan type bridge stp_state 0 forward_delay 0", "link set lan up"])
+        for member in self._cluster.members:
+            slot = self._cluster.slot(member)
+            self._batch(self._layout.unit(member), [
+                f"link add lan0 type veth peer name port{slot} netns {lan}",
+                "link add labbr0 type bridge stp_state 0 forward_delay 0",
+                "link set lan0 master labbr0",
+                f"address add 10.78.0.{slot}/16 dev labbr0"])
+            self._batch(lan, [f"link set port{slot} master lan up"])
+        for link in self._links:
+            (one, first), (other, second) = link.ends()
+            self._batch(self._layout.unit(one), [
+                f"link add {first} type veth peer name {second} netns {self._layout.unit(other)}",
+                f"address add {link.addresses[0]}/30 dev {first}"])
+            self._batch(self._layout.unit(other), [f"address add {link.addresses[1]}/30 dev {second}"])
+
+    def power(self, member: str, on: bool) -> None:
+        """The member's ends go up when it boots (but for cut links) and down with its power."""
+        cut = self._state()["cut"]
+        commands = [f"link set {interface} {'up' if on and cut.get(link.key) != 'down' else 'down'}"
+                    for link in self._links for end, interface in link.ends() if end == member]
+        commands += [f"link set {interface} {'up' if on else 'down'}" for interface in ("lan0", "labbr0")]
+        self._batch(self._layout.unit(member), commands)
+
+    # ---- faults -----------------------------------------------------------------------------------------------------
+
+    def cut(self, one: str, other: str, indexes: list[int] | None, silent: bool) -> None:
+        with self._layout.lock("links"):
+            state = self._state()
+            for link in self._between(one, other, indexes):
+                self._mend(link, state)
+                state["cut"][link.key] = "silent" if silent else "down"
+                for member, interface in link.ends():
+                    if silent:
+                        # At ingress, so that not even ARP passes; at both ends, so both directions are dead.
+                        self._nft(member, f"table netdev {interface} {{ chain lab {{ type filter hook ingress "
+                                          f"device {interface} priority -500; policy drop; }} }}")
+                    else:
+                        self._batch(self._layout.unit(member), [f"link set {interface} down"])
+            self._store(state)
+
+    def heal(self, one: str | None, other: str | None, indexes: list[int] | None, running: set[str]) -> None:
+        """Without members: every link of the lab. Ends of a member that is off stay down until it boots."""
+        with self._layout.lock("links"):
+            state = self._state()
+            links = self._links if one is None or other is None else self._between(one, other, indexes)
+            for link in links:
+                if self._mend(link, state) == "down":
+                    for member, interface in link.ends():
+                        if member in running:
+                            self._batch(self._layout.unit(member), [f"link set {interface} up"])
+            self._store(state)
+
+    def throttle(self, one: str, other: str, mbit: float | None) -> None:
+        """Each link between the two to this rate, in both directions; None takes the limit away."""
+        with self._layout.lock("links"):
+            state = self._state()
+            for link in self._between(one, other, None):
+                for member, interface in link.ends():
+                    change = ["replace", "dev", interface, "root", "tbf", "rate", f"{mbit}mbit", "burst", "128kb",
+                              "latency", "50ms"] if mbit else ["del", "dev", interface, "root"]
+                    if mbit or link.key in state["throttle"]:
+                        run("tc", "-n", self._layout.unit(member), "qdisc", *change)
+                if mbit:
+                    state["throttle"][link.key] = mbit
+                else:
+                    state["throttle"].pop(link.key, None)
+            self._store(state)
+
+    def clear_throttles(self) -> None:
+        for key in self._state()["throttle"]:
+            one, other, _ = key.split()
+            self.throttle(one, other, None)
+
+    def describe(self) -> list[dict[str, object]]:
+        state = self._state()
+        return [{"members": [link.one, link.other], "link": link.index, "interfaces": list(link.interfaces),
+                 "addresses": list(link.addresses), "cut": state["cut"].get(link.key),
+                 "mbit": state["throttle"].get(link.key)} for link in self._links]
+
+    # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _between(self, one: str, other: str, indexes: list[int] | None) -> list[Link]:
+        found = [link for link in self._links if {link.one, link.other} == {one, other}
+                 and (indexes is None or link.index in indexes)]
+        if len(found) != (self._cluster.links if indexes is None else len(set(indexes))):
+            raise LabError(f"no such link between {one} and {other}: they are numbered 0 to {self._cluster.links - 1}")
+        return found
+
+    def _mend(self, link: Link, state: dict[str, dict[str, object]]) -> object:
+        """Takes the filter of a silent cut away; says how the link was cut."""
+        how = state["cut"].pop(link.key, None)
+        if how == "silent":
+            for member, interface in link.ends():
+                self._nft(member, f"delete table netdev {interface}")
+        return how
+
+    def _state(self) -> dict[str, dict[str, object]]:
+        try:
+            return json.loads(self._file.read_text())
+        except FileNotFoundError:
+            return {"cut": {}, "throttle": {}}
+
+    def _store(self, state: dict[str, dict[str, object]]) -> None:
+        partial = self._file.with_suffix(".partial")
+        partial.write_text(json.dumps(state))
+        partial.rename(self._file)
+
+    @staticmethod
+    def _batch(namespace: str, commands: list[str]) -> None:
+        run("ip", "-n", namespace, "-batch", "-", input_text="\n".join(commands) + "\n")
+
+    def _nft(self, member: str, text: str) -> None:
+        run("ip", "netns", "exec", self._layout.unit(member), "nft", "-f", "-", input_text=text + "\n")
+
+
+def remove_namespaces(layout: Layout) -> None:
+    """Everything in them goes with them."""
+    for line in run("ip", "netns", "list").splitlines():
+        name = line.split()[0] if line else ""
+        if name.startswith(f"{layout.prefix}-"):
+            ignore_missing(lambda name=name: run("ip", "netns", "delete", name))

@@ -1,0 +1,77 @@
+#include "daemons/ssid/engine/durable_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <format>
+#include <utility>
+
+namespace ssi::cluster {
+namespace {
+
+class Descriptor {
+  public:
+    explicit Descriptor(int number) : number_(number) {}
+    ~Descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    [[nodiscard]] int get() const { return number_; }
+    [[nodiscard]] bool valid() const { return number_ >= 0; }
+
+  private:
+    int number_;
+};
+
+std::unexpected<Error> failed(std::string_view what, const std::filesystem::path& file) {
+    const int error_number = errno;
+    return system_failure(std::format("cannot {} {}", what, file.native()), file.native(), error_number);
+}
+
+Result<void> write_all(int descriptor, std::string_view text, const std::filesystem::path& file) {
+    while (!text.empty()) {
+        const auto written = ::write(descriptor, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return failed("write", file);
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> write_durably(const std::filesystem::path& file, std::string_view text) {
+    auto partial = file;
+    partial += ".new";
+    {
+        const Descriptor descriptor(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+        if (!descriptor.valid()) return failed("create", partial);
+        if (auto written = write_all(descriptor.get(), text, partial); !written) return written;
+        if (::fsync(descriptor.get()) != 0) return failed("sync", partial);
+    }
+    if (::rename(partial.c_str(), file.c_str()) != 0) return failed("rename to", file);
+    // Without this the name, new or replaced, may be gone after a power cut.
+    const Descriptor directory(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.valid()) return failed("open", file.parent_path());
+    if (::fsync(directory.get()) != 0) return failed("sync", file.parent_path());
+    return {};
+}
+
+Result<std::optional<std::string>> read_if_exists(const std::filesystem::path& file) {
+    const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!descriptor.valid() && errno == ENOENT) return std::nullopt;
+    if (!descriptor.valid()) return failed("open", file);
+    std::string text;
+    char chunk[4096];
+    for (;;) {
+        const auto size = ::read(descriptor.get(), chunk, sizeof chunk);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) return failed("read", file);
+        if (size == 0) return text;
+        text.append(chunk, static_cast<std::size_t>(size));
+    }
+}
+
+}  // namespace ssi::cluster

@@ -1,0 +1,20 @@
+#pragma once
+/// Files that are there whole or not at all.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/common/error.hpp"
+
+namespace ssi::cluster {
+
+/// Replaces the file (mode 0600); when it returns, the new text survives a power cut. Blocks for the disk. Error:
+/// kSystemFailed.
+[[nodiscard]] Result<void> write_durably(const std::filesystem::path& file, std::string_view text);
+
+/// The file's text; none if there is no such file. Error: kSystemFailed.
+[[nodiscard]] Result<std::optional<std::string>> read_if_exists(const std::filesystem::path& file);
+
+}  // namespace ssi::cluster

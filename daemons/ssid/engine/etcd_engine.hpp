@@ -1,0 +1,60 @@
+#pragma once
+/// The Engine over etcd 3.5's JSON gateway on UNIX sockets.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemons/ssid/engine/engine.hpp"
+#include "daemons/ssid/engine/gateway_messages.hpp"
+#include "lib/common/names.hpp"
+#include "lib/common/system_config.hpp"
+
+namespace ssi::cluster {
+
+class GatewayPool;
+
+struct EtcdOptions {
+    std::vector<std::filesystem::path> endpoints;    ///< Client sockets, in order of preference; at least one.
+    std::chrono::milliseconds timeout{2'000};        ///< Of each call, elections and tries at other endpoints included.
+    std::chrono::milliseconds watch_silence{5'000};  ///< A watch without any sign of life for so long is lost.
+
+    /// For a member: its own etcd first if it is a voter, then the other voters' through isfcd. Times scale with
+    /// timing.scale.
+    [[nodiscard]] static EtcdOptions for_member(const SystemConfig& config, const MemberName& own,
+                                                const std::filesystem::path& run = "/run/ssi");
+};
+
+/// What certainly did not happen is tried again until the time-out, at other endpoints and after pauses, so that an
+/// election is outlived; a transaction of which one byte was sent is never sent again. Destroy it after the coroutines
+/// that call it have ended; watches may outlive it, and fail.
+class EtcdEngine final : public Engine {
+  public:
+    EtcdEngine(boost::asio::any_io_executor executor, EtcdOptions options);
+    ~EtcdEngine() override;
+    EtcdEngine(const EtcdEngine&) = delete;
+    EtcdEngine& operator=(const EtcdEngine&) = delete;
+
+    boost::asio::awaitable<Result<CommitResult>> commit(Transaction transaction) override;
+    boost::asio::awaitable<Result<Snapshot>> read(std::string prefix) override;
+    std::unique_ptr<Watch> watch(std::string prefix, Revision after) override;
+
+    /// Forgets the history before `revision`; watches of it end. Compacting twice is no error.
+    boost::asio::awaitable<Result<void>> compact(Revision revision);
+    /// Of the first endpoint that serves.
+    boost::asio::awaitable<Result<gateway::ServerStatus>> status();
+    /// etcd's own list; linearizable.
+    boost::asio::awaitable<Result<std::vector<gateway::Voter>>> voters();
+
+  private:
+    enum class Repeat { kAllowed, kForbidden };  ///< Whether a request may be sent again when it may have arrived.
+    boost::asio::awaitable<Result<std::string>> exchange(std::string_view target, std::string body, Repeat repeat);
+
+    std::shared_ptr<GatewayPool> pool_;
+    std::chrono::milliseconds watch_silence_;
+};
+
+}  // namespace ssi::cluster

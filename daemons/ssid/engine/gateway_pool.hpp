@@ -1,0 +1,69 @@
+#pragma once
+/// The ways to etcd: several endpoints in order of preference, idle connections kept for the next request, and a memory
+/// of which endpoints failed. An endpoint that failed is asked again in the background until it serves; meanwhile the
+/// others are used.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "daemons/ssid/engine/gateway_connection.hpp"
+
+namespace ssi::cluster {
+
+/// Used on the engine's io_context only. Owned by shared_ptr: watches and background probes hold it too.
+class GatewayPool : public std::enable_shared_from_this<GatewayPool> {
+  public:
+    using Deadline = std::chrono::steady_clock::time_point;
+
+    /// A connection and where it leads.
+    struct Lease {
+        std::size_t endpoint = 0;
+        std::unique_ptr<GatewayConnection> connection;
+    };
+
+    /// `timeout` is that of one request; at least one endpoint.
+    GatewayPool(boost::asio::any_io_executor executor, std::vector<std::filesystem::path> endpoints,
+                std::chrono::milliseconds timeout);
+
+    /// A connection to the first endpoint that serves: an idle one, or a new one that has just answered that it knows a
+    /// leader, so that a commit is not the first to find out that nobody does. Failures have nothing_sent.
+    boost::asio::awaitable<Transported<Lease>> take(Deadline deadline);
+    /// Back after a whole reply.
+    void give_back(Lease lease);
+    /// The endpoint did not answer, or not as one that can serve: its idle connections go, and it is probed.
+    void mark_failed(std::size_t endpoint, std::string_view reason);
+    /// Whether another endpoint than this one is in good standing.
+    [[nodiscard]] bool has_alternative(std::size_t endpoint) const;
+    /// Ends the probes; nothing is taken afterwards.
+    void close();
+
+    [[nodiscard]] const boost::asio::any_io_executor& executor() const { return executor_; }
+    [[nodiscard]] std::chrono::milliseconds timeout() const { return timeout_; }
+
+  private:
+    struct Endpoint {
+        std::filesystem::path socket;
+        bool failed = false;
+        bool probing = false;  ///< A probe runs; it is the only one.
+        std::vector<std::unique_ptr<GatewayConnection>> idle;
+        boost::asio::cancellation_signal stop_probe;
+    };
+
+    boost::asio::awaitable<Transported<std::unique_ptr<GatewayConnection>>> open(std::size_t endpoint,
+                                                                                 std::chrono::milliseconds timeout);
+    boost::asio::awaitable<void> probe(std::size_t endpoint);
+    [[nodiscard]] std::vector<std::size_t> in_order() const;
+
+    boost::asio::any_io_executor executor_;
+    std::chrono::milliseconds timeout_;
+    std::vector<Endpoint> endpoints_;
+    bool closed_ = false;
+};
+
+}  // namespace ssi::cluster

@@ -57,10 +57,12 @@ class MemberCgroup:
         self._write("THAWED", "0")
 
     def is_still(self) -> bool:
-        """Every process of the member stands still."""
-        if self._v1:
-            return (self._all / "freezer.state").read_text().strip() == "FROZEN"
-        return "frozen 1" in (self._all / "cgroup.events").read_text()
+        """Every process of the member stands still; true of a member that is off."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._v1:
+                return (self._all / "freezer.state").read_text().strip() == "FROZEN"
+            return "frozen 1" in (self._all / "cgroup.events").read_text()
+        return True
 
     def wait_frozen(self, timeout: float) -> None:
         def again() -> bool:

@@ -78,7 +78,8 @@ class Member:
             self._cgroup.create()
             self._mount_root()
             self.luns.start(self._layout.load().luns)  # as they are now, not when this object was made
-            self._network.power(self.name, on=True)
+            self._network.renew(self.name)
+            self._network.switch_on(self.name)
             self._start_nspawn()
             wait_until(self.leader, f"the first process of {self.name} (see {self._state}/console.log)", 10, 0.01)
 
@@ -105,7 +106,7 @@ class Member:
             with contextlib.suppress(LabError):
                 self._cgroup.wait_frozen(0.5)  # a process in a hung disk's queue stands still anyway
             with contextlib.suppress(LabError):
-                self._network.power(self.name, on=False)
+                self._network.switch_off(self.name)
             self.luns.power_off()  # from now on no write of this member reaches a LUN; hung ones fail
             deadline = time.monotonic() + POWER_TIMEOUT
             # cgroup v1: SIGKILL works after the thaw, but before a single instruction of the program.
@@ -162,7 +163,7 @@ class Member:
         environment = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
                        "USER=root", "SHELL=/bin/bash", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
         return ["sh", "-c", join + 'exec "$@"', "ssi-lab", "nsenter", f"--target={leader}", "--all",
-                "--wd=/root", "setpriv", f"--bounding-set={capabilities}", *environment, *command]
+                "--wdns=/root", "setpriv", f"--bounding-set={capabilities}", *environment, *command]
 
     def try_exec(self, *command: str, timeout: float = 30, input_text: str | None = None,
                  ) -> subprocess.CompletedProcess[str]:

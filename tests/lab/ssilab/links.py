@@ -52,35 +52,40 @@ class Network:
     # ---- making -----------------------------------------------------------------------------------------------------
 
     def create(self) -> None:
-        lan = f"{self._layout.prefix}-lan"
+        lan = self._namespace("lan")
         for namespace in [lan, *map(self._layout.unit, self._cluster.members)]:
-            run("ip", "netns", "add", namespace)
-            # Addresses are given by hand; no address may wait for duplicate detection.
-            run("ip", "netns", "exec", namespace, "sh", "-c",
-                "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; ip link set lo up")
+            _add_namespace(namespace)
         self._batch(lan, ["link add lan type bridge stp_state 0 forward_delay 0", "link set lan up"])
         for member in self._cluster.members:
-            slot = self._cluster.slot(member)
-            self._batch(self._layout.unit(member), [
-                f"link add lan0 type veth peer name port{slot} netns {lan}",
-                "link add labbr0 type bridge stp_state 0 forward_delay 0",
-                "link set lan0 master labbr0",
-                f"address add 10.78.0.{slot}/16 dev labbr0"])
-            self._batch(lan, [f"link set port{slot} master lan up"])
+            port = f"port{self._cluster.slot(member)}"
+            self._batch(self._layout.unit(member), [f"link add lan0 type veth peer name {port} netns {lan}"])
+            self._batch(lan, [f"link set {port} master lan up"])
         for link in self._links:
             (one, first), (other, second) = link.ends()
-            self._batch(self._layout.unit(one), [
-                f"link add {first} type veth peer name {second} netns {self._layout.unit(other)}",
-                f"address add {link.addresses[0]}/30 dev {first}"])
-            self._batch(self._layout.unit(other), [f"address add {link.addresses[1]}/30 dev {second}"])
+            self._batch(self._layout.unit(one),
+                        [f"link add {first} type veth peer name {second} netns {self._layout.unit(other)}"])
 
-    def power(self, member: str, on: bool) -> None:
-        """The member's ends go up when it boots (but for cut links) and down with its power."""
+    def switch_on(self, member: str) -> None:
+        """The member's ends go up, but for links that are cut. After renew."""
         cut = self._state()["cut"]
-        commands = [f"link set {interface} {'up' if on and cut.get(link.key) != 'down' else 'down'}"
-                    for link in self._links for end, interface in link.ends() if end == member]
-        commands += [f"link set {interface} {'up' if on else 'down'}" for interface in ("lan0", "labbr0")]
-        self._batch(self._layout.unit(member), commands)
+        self._batch(self._layout.unit(member),
+                    [f"link set {interface} up" for link, interface in self._ends(member) if cut.get(link.key) != "down"]
+                    + ["link set lan0 up", "link set labbr0 up"])
+
+    def switch_off(self, member: str) -> None:
+        """The wires of the member are dead, as the others see it; nothing that its kernel still holds gets out."""
+        self._batch(self._layout.unit(member), [f"link set {interface} down" for interface in self._interfaces(member)])
+
+    def renew(self, member: str) -> None:
+        """Before the power comes: a new namespace with the same wires. Sockets that outlive their process with unsent
+        data in them, bridges, filters and addresses would else come back with the next boot."""
+        namespace = self._layout.unit(member)
+        old = f"{namespace}-old"
+        run("sh", "-euc", 'cd /run/netns; touch "$2"; mount --bind "$1" "$2"; umount "$1"; rm "$1"', "sh", namespace, old)
+        _add_namespace(namespace)
+        self._batch(old, [f"link set {interface} netns {namespace}" for interface in self._interfaces(member)])
+        run("ip", "netns", "delete", old)
+        self._furnish(member)
 
     # ---- faults -----------------------------------------------------------------------------------------------------
 
@@ -93,8 +98,7 @@ class Network:
                 for member, interface in link.ends():
                     if silent:
                         # At ingress, so that not even ARP passes; at both ends, so both directions are dead.
-                        self._nft(member, f"table netdev {interface} {{ chain lab {{ type filter hook ingress "
-                                          f"device {interface} priority -500; policy drop; }} }}")
+                        self._drop_silently(member, interface)
                     else:
                         self._batch(self._layout.unit(member), [f"link set {interface} down"])
             self._store(state)
@@ -117,10 +121,10 @@ class Network:
             state = self._state()
             for link in self._between(one, other, None):
                 for member, interface in link.ends():
-                    change = ["replace", "dev", interface, "root", "tbf", "rate", f"{mbit}mbit", "burst", "128kb",
-                              "latency", "50ms"] if mbit else ["del", "dev", interface, "root"]
-                    if mbit or link.key in state["throttle"]:
-                        run("tc", "-n", self._layout.unit(member), "qdisc", *change)
+                    if mbit:
+                        self._limit(member, interface, mbit)
+                    elif link.key in state["throttle"]:
+                        run("tc", "-n", self._layout.unit(member), "qdisc", "del", "dev", interface, "root")
                 if mbit:
                     state["throttle"][link.key] = mbit
                 else:
@@ -139,6 +143,38 @@ class Network:
                  "mbit": state["throttle"].get(link.key)} for link in self._links]
 
     # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _namespace(self, name: str) -> str:
+        return f"{self._layout.prefix}-{name}"
+
+    def _ends(self, member: str) -> list[tuple[Link, str]]:
+        return [(link, interface) for link in self._links for end, interface in link.ends() if end == member]
+
+    def _interfaces(self, member: str) -> list[str]:
+        return [*(interface for _, interface in self._ends(member)), "lan0"]
+
+    def _furnish(self, member: str) -> None:
+        """Addresses and the LAN's bridge in a new namespace; what was throttled or silent is so again."""
+        commands = ["link add labbr0 type bridge stp_state 0 forward_delay 0", "link set lan0 master labbr0",
+                    f"address add 10.78.0.{self._cluster.slot(member)}/16 dev labbr0"]
+        for link, interface in self._ends(member):
+            address = link.addresses[0 if link.one == member else 1]
+            commands.append(f"address add {address}/30 dev {interface}")
+        self._batch(self._layout.unit(member), commands)
+        state = self._state()
+        for link, interface in self._ends(member):
+            if link.key in state["throttle"]:
+                self._limit(member, interface, state["throttle"][link.key])
+            if state["cut"].get(link.key) == "silent":
+                self._drop_silently(member, interface)
+
+    def _limit(self, member: str, interface: str, mbit: object) -> None:
+        run("tc", "-n", self._layout.unit(member), "qdisc", "replace", "dev", interface, "root", "tbf",
+            "rate", f"{mbit}mbit", "burst", "128kb", "latency", "50ms")
+
+    def _drop_silently(self, member: str, interface: str) -> None:
+        self._nft(member, f"table netdev {interface} {{\n chain lab {{\n  type filter hook ingress device {interface} "
+                          "priority -500; policy drop;\n }\n}")
 
     def _between(self, one: str, other: str, indexes: list[int] | None) -> list[Link]:
         found = [link for link in self._links if {link.one, link.other} == {one, other}
@@ -172,6 +208,13 @@ class Network:
 
     def _nft(self, member: str, text: str) -> None:
         run("ip", "netns", "exec", self._layout.unit(member), "nft", "-f", "-", input_text=text + "\n")
+
+
+def _add_namespace(namespace: str) -> None:
+    run("ip", "netns", "add", namespace)
+    # Addresses are given by hand: none may wait for duplicate detection.
+    run("ip", "netns", "exec", namespace, "sh", "-c",
+        "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; ip link set lo up")
 
 
 def remove_namespaces(layout: Layout) -> None:

@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 
 from .containers import Member
@@ -140,8 +141,9 @@ class Supervisor:
                     try:
                         request = json.loads(line)
                         answer = await self._act(request.get("action", ""), request.get("plug", ""), asker)
-                    except (LabError, ValueError, AttributeError) as error:
-                        answer = {"ok": False, "reason": str(error)}
+                    except Exception as error:  # whatever it was, the asker must not wait for an answer in vain
+                        traceback.print_exc()
+                        answer = {"ok": False, "reason": str(error) or repr(error)}
                     writer.write(json.dumps(answer).encode() + b"\n")
                     await writer.drain()
             writer.close()

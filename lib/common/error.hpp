@@ -48,7 +48,8 @@ enum class ErrorCode : std::uint16_t {
     kProtocolViolated = 6004,  ///< a peer or client sent what cannot be understood
     kFenceFailed = 6005,       ///< the fence agent did not confirm
     kTimedOut = 6006,
-    kUsage = 6007,  ///< the request itself makes no sense
+    kUsage = 6007,              ///< the request itself makes no sense
+    kDaemonUnreachable = 6008,  ///< nobody answers on D-Bus
 };
 
 /// One error. `what` says what was tried on what and why it failed; `object` is the guest, member, file or device it

@@ -14,7 +14,9 @@
 
 namespace ssi::cluster {
 
-enum class DomainState { kShutOff, kRunning, kPaused, kOther };
+/// PausedByMigration: libvirt's reason is "migrating": it stays so when a migration failed and the door denied the
+/// resume.
+enum class DomainState { kShutOff, kRunning, kPaused, kPausedByMigration, kOther };
 
 struct DomainInfo {
     GuestName name;
@@ -35,13 +37,15 @@ struct MigrationTimes {
     std::chrono::milliseconds down{};
 };
 
-/// `member`: whose libvirt; the own one is reached locally, the others' over their logical links. Errors:
-/// kHypervisorFailed with libvirt's text (which carries the text of our doors), kTimedOut.
+/// `member`: whose libvirt; the own one is reached locally, the others' over their logical links. Errors: the refusal
+/// of one of our doors, found in libvirt's text (its code and text); else kHypervisorFailed with libvirt's text;
+/// kTimedOut.
 class Hypervisor {
   public:
     virtual ~Hypervisor() = default;
     virtual boost::asio::awaitable<Result<std::vector<DomainInfo>>> domains() = 0;  ///< All of this member.
-    /// Defines (if it differs or is missing) and starts. `xml` may be empty: the domain is defined already.
+    /// Defines (if it is missing; kGuestUuidDiffers if another has its name) and starts. `xml` may be empty: the domain
+    /// is defined already.
     virtual boost::asio::awaitable<Result<void>> start(MemberName member, GuestName guest, std::string xml) = 0;
     virtual boost::asio::awaitable<Result<void>> shutdown(MemberName member, GuestName guest) = 0;
     virtual boost::asio::awaitable<Result<void>> destroy(MemberName member, GuestName guest) = 0;

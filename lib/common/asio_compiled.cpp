@@ -1,4 +1,3 @@
-// The one place where Asio and Beast are compiled (BOOST_ASIO_SEPARATE_COMPILATION in the top CMakeLists.txt).
+// The one place where Asio is compiled (BOOST_ASIO_SEPARATE_COMPILATION in the top CMakeLists.txt). TLS and Beast stand
+// in files of their own: a program that uses neither does not load OpenSSL.
 #include <boost/asio/impl/src.hpp>
-#include <boost/asio/ssl/impl/src.hpp>
-#include <boost/beast/src.hpp>

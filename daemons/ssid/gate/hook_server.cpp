@@ -1,0 +1,96 @@
+#include "daemons/ssid/gate/hook_server.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/json/serialize.hpp>
+#include <string>
+#include <utility>
+
+#include "daemons/ssid/gate/spawn.hpp"
+#include "lib/common/json_message.hpp"
+#include "lib/common/log.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kConnectionLimit = 256;
+constexpr std::size_t kRequestLimit = 10 << 20;  ///< 4 MiB of XML, with JSON's escapes.
+constexpr auto kReadTime = 2s;
+constexpr auto kWriteTime = 1s;
+constexpr auto kAcceptPause = 100ms;
+
+Result<HookRequest> read_request(std::string_view line) {
+    const auto object = json::parse(line, "the hook", kRequestLimit);
+    if (!object) return std::unexpected(object.error());
+    auto guest = json::text(*object, "guest").and_then(GuestName::parse);
+    if (!guest) return std::unexpected(guest.error());
+    auto operation = json::text(*object, "operation");
+    if (!operation) return std::unexpected(operation.error());
+    auto xml = json::text(*object, "xml");
+    if (!xml) return std::unexpected(xml.error());
+    return HookRequest{std::move(*guest), std::move(*operation), json::text_or(*object, "suboperation", "-"),
+                       std::move(*xml)};
+}
+
+json::Object answer_of(const Result<void>& decision) {
+    if (decision) return {{"v", 1}, {"allowed", true}};
+    return {{"v", 1}, {"allowed", false}, {"message", decision.error().text()}};
+}
+
+}  // namespace
+
+Result<HookServer> HookServer::listen(asio::any_io_executor executor, const std::filesystem::path& socket,
+                                      HookHandler handler) {
+    return gate::listen_at(executor, socket).transform([&](gate::UnixAcceptor acceptor) {
+        return HookServer(std::move(acceptor), std::move(handler));
+    });
+}
+
+asio::awaitable<void> HookServer::run() {
+    while (acceptor_.is_open()) {
+        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
+        if (error == asio::error::operation_aborted) co_return;
+        if (error) {
+            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
+            co_await pause.async_wait(kNoThrow);
+        } else if (connections_ < kConnectionLimit) {
+            gate::spawn(acceptor_.get_executor(), serve(std::move(socket)));
+        }
+    }
+}
+
+asio::awaitable<void> HookServer::serve(gate::UnixSocket socket) {
+    const auto peer = gate::peer_of(socket.native_handle());
+    if (!peer || !gate::is_trusted(*peer)) co_return;
+    ++connections_;
+    std::string line;
+    boost::system::error_code broken;
+    {
+        const gate::Deadline deadline(socket, kReadTime);
+        std::tie(broken, std::ignore) =
+            co_await asio::async_read_until(socket, asio::dynamic_buffer(line, kRequestLimit), '\n', kNoThrow);
+    }
+    if (!broken) {
+        auto request = read_request(line);
+        Result<void> decision;
+        if (request)
+            decision = co_await handler_(std::move(*request));
+        else
+            decision = std::unexpected(request.error());
+        const auto reply = boost::json::serialize(answer_of(decision)) + '\n';
+        const gate::Deadline deadline(socket, kWriteTime);
+        std::tie(broken, std::ignore) = co_await asio::async_write(socket, asio::buffer(reply), kNoThrow);
+    }
+    if (broken)
+        log::warning("a hook was not answered", system_failure("hook.sock", "ssi-hook", broken.value()).error());
+    --connections_;
+}
+
+}  // namespace ssi::cluster

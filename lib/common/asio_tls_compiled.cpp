@@ -1,0 +1,2 @@
+// The one place where Asio's TLS streams are compiled.
+#include <boost/asio/ssl/impl/src.hpp>

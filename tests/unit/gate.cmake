@@ -1,0 +1,2 @@
+ssi_unit_test(gate_right_table_test gate_right_table_test.cpp LIBS ssi_right_table)
+ssi_unit_test(gate_lock_rpc_test gate_lock_rpc_test.cpp LIBS ssi_lock_rpc)

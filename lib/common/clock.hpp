@@ -1,12 +1,16 @@
 #pragma once
 /// Time as the daemons see it; simulated in tests/sim.
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 
 namespace ssi {
 
-/// CLOCK_BOOTTIME of this machine (SAFETY 5): goes on while the machine sleeps, never stepped. Never compared across
+class Notifier;
+
+/// CLOCK_BOOTTIME of this machine (SAFETY 5): goes on while the machine sleeps, is never stepped. Never compared across
 /// members.
 using BootTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
 
@@ -17,5 +21,20 @@ class Clock {
     /// Waits; ends early, without error, when the coroutine is cancelled.
     virtual boost::asio::awaitable<void> sleep(std::chrono::milliseconds duration) = 0;
 };
+
+/// The machine's own clock.
+class BootClock final : public Clock {
+  public:
+    explicit BootClock(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+    [[nodiscard]] BootTime now() const override;
+    boost::asio::awaitable<void> sleep(std::chrono::milliseconds duration) override;
+
+  private:
+    boost::asio::any_io_executor executor_;
+};
+
+/// Waits until the notifier has moved on from `seen`, at most `duration`.
+boost::asio::awaitable<void> wait_change_or_time(Notifier& notifier, std::uint64_t seen, Clock& clock,
+                                                 std::chrono::milliseconds duration);
 
 }  // namespace ssi

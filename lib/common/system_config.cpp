@@ -190,12 +190,13 @@ FenceConfig parse_fence(const toml::value& table, const SystemConfig& config) {
 TimingConfig parse_timing(const toml::value& root) {
     static const toml::value none{toml::table{}};
     const auto& table = root.contains("timing") ? root.at("timing") : none;
-    only_keys(table, {"scale", "beat_s", "silence_s", "hook_s", "right_lifetime_s", "engine_heartbeat_s",
+    only_keys(table, {"scale", "beat_s", "silence_s", "boot_s", "hook_s", "right_lifetime_s", "engine_heartbeat_s",
                       "engine_election_s"});
     TimingConfig timing;
     timing.scale = table.contains("scale") ? number(table.at("scale"), 0.1, 20) : 1.0;
     timing.beat = seconds_or(table, "beat_s", timing.beat, timing.scale);
     timing.silence = seconds_or(table, "silence_s", timing.silence, timing.scale);
+    timing.boot = seconds_or(table, "boot_s", timing.boot, 1.0);
     timing.hook = seconds_or(table, "hook_s", timing.hook, timing.scale);
     timing.right_lifetime = seconds_or(table, "right_lifetime_s", timing.right_lifetime, timing.scale);
     timing.engine_heartbeat = seconds_or(table, "engine_heartbeat_s", timing.engine_heartbeat, timing.scale);

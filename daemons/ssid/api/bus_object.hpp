@@ -1,0 +1,18 @@
+#pragma once
+/// D-Bus object org.kvmssi.Ssid1 over Administration.
+
+#include <vector>
+
+#include "daemons/ssid/api/administration.hpp"
+#include "lib/common/bus.hpp"
+
+namespace ssi::cluster {
+
+inline constexpr auto kBusName = "org.kvmssi.Ssid1";
+inline constexpr auto kBusPath = "/org/kvmssi/Ssid1";
+inline constexpr auto kBusInterface = "org.kvmssi.Ssid1";
+
+/// The methods; `administration` must outlive the bus.
+[[nodiscard]] std::vector<Bus::Method> bus_methods(Administration& administration);
+
+}  // namespace ssi::cluster

@@ -1,0 +1,194 @@
+#include "daemons/ssid/daemon.hpp"
+
+#include <systemd/sd-daemon.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <chrono>
+#include <format>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include "daemons/ssid/api/bus_object.hpp"
+#include "daemons/ssid/engine/compaction.hpp"
+#include "daemons/ssid/engine/etcd_director.hpp"
+#include "daemons/ssid/engine/etcd_engine.hpp"
+#include "daemons/ssid/fencing/agent_program.hpp"
+#include "daemons/ssid/fencing/fencing.hpp"
+#include "daemons/ssid/gate/guard_client.hpp"
+#include "daemons/ssid/gate/hook_server.hpp"
+#include "daemons/ssid/guests/guests.hpp"
+#include "daemons/ssid/guests/libvirt_hypervisor.hpp"
+#include "daemons/ssid/membership/boot_file.hpp"
+#include "daemons/ssid/relocation/isfc_bus_link.hpp"
+#include "lib/common/log.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+
+std::vector<std::unique_ptr<FenceAgent>> fence_agents(const boost::asio::any_io_executor& executor,
+                                                      const SystemConfig& config) {
+    std::vector<std::unique_ptr<FenceAgent>> agents;
+    for (const auto& fence : config.fences) agents.push_back(std::make_unique<AgentProgram>(executor, fence));
+    return agents;
+}
+
+}  // namespace
+
+/// In the order of dependence: what is used stands before who uses it.
+struct Daemon::Parts {
+    Parts(boost::asio::io_context& io, SystemConfig file, MemberName own, Places where)
+        : context(io),
+          executor(io.get_executor()),
+          config(std::move(file)),
+          places(std::move(where)),
+          clock(executor),
+          engine(executor, EtcdOptions::for_member(config, own)),
+          guard(executor, clock, places.guard_socket),
+          hypervisor(executor, own),
+          boot(places.incarnation),
+          view(engine, clock, executor),
+          membership(own, config.timing, view, guard, boot, clock),
+          watch(own, config.timing.silence, config.timing.beat, config.timing.boot),
+          fencing(membership, watch, view, fence_agents(executor, config), clock, executor),
+          guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor) {}
+
+    void spawn(awaitable<void> work) {
+        boost::asio::co_spawn(executor, std::move(work), [](const std::exception_ptr& failure) {
+            // A defect: systemd brings ssid back, and it finds its state again (R8).
+            if (failure) std::rethrow_exception(failure);
+        });
+    }
+
+    Result<void> open();
+    awaitable<void> bring_up_engine();
+    awaitable<void> publish();
+    awaitable<void> compact();
+    awaitable<void> feed_watchdog();
+    awaitable<void> follow_changes();
+
+    boost::asio::io_context& context;
+    boost::asio::any_io_executor executor;
+    const SystemConfig config;
+    const Places places;
+    BootClock clock;
+    EtcdEngine engine;
+    GuardClient guard;
+    LibvirtHypervisor hypervisor;
+    BootFile boot;
+    ClusterView view;
+    Membership membership;
+    PeerWatch watch;
+    Fencing fencing;
+    Guests guests;
+    std::optional<Bus> bus;
+    std::optional<SystemdUnits> units;
+    std::optional<SystemdUnitControl> unit_control;
+    std::optional<EtcdDirector> director;
+    std::optional<IsfcBusLink> isfc;
+    std::optional<Relocations> relocations;
+    std::optional<Administration> administration;
+    std::optional<HookServer> hooks;
+};
+
+Result<void> Daemon::Parts::open() {
+    auto connected = Bus::connect(executor);
+    if (!connected) return std::unexpected(connected.error());
+    bus.emplace(*std::move(connected));
+    units.emplace(*bus);
+    unit_control.emplace(*units);
+    director.emplace(config, membership.own(), *unit_control);
+    isfc.emplace(*bus);
+    relocations.emplace(membership, view, guard, hypervisor, *isfc, clock, executor);
+    administration.emplace(config, membership, watch, view, hypervisor, *relocations, clock);
+    if (auto exported = bus->export_object(kBusPath, kBusInterface, bus_methods(*administration)); !exported)
+        return exported;
+
+    guests.is_moving = [this](const GuestName& guest) { return relocations->is_moving(guest); };
+    membership.on_beat = [this] {
+        watch.look(view.state(), clock.now());
+        fencing.consider();
+    };
+    guard.on_event = [this](const GuardEvent&) { guests.poke(); };
+    guard.on_connected = [this] { guests.poke(); };
+
+    std::ofstream(places.hook_timeout) << config.timing.hook.count() << '\n';
+    auto listening = HookServer::listen(executor, places.hook_socket,
+                                        [this](HookRequest request) { return guests.hook(std::move(request)); });
+    if (!listening) return std::unexpected(listening.error());
+    hooks.emplace(*std::move(listening));
+    return {};
+}
+
+awaitable<void> Daemon::Parts::bring_up_engine() {
+    while (true) {
+        auto up = co_await director->bring_up();
+        if (up) co_return;
+        log::error("etcd does not run on this member", up.error());
+        co_await clock.sleep(5s);
+    }
+}
+
+awaitable<void> Daemon::Parts::publish() {
+    if (auto named = co_await bus->request_name(kBusName); !named)
+        log::error("ssictl cannot reach this daemon", named.error());
+    // Everything that ssid directs hangs on the bus: without it a fresh start is the simplest way back (R8).
+    const auto gone = co_await bus->closed();
+    log::error("the connection to the system bus is gone", gone);
+    context.stop();
+}
+
+awaitable<void> Daemon::Parts::compact() {
+    while (true) {
+        co_await clock.sleep(300s);
+        if (auto done = co_await compact_behind(engine); !done)
+            log::warning("the engine's history was not compacted", done.error());
+    }
+}
+
+awaitable<void> Daemon::Parts::feed_watchdog() {
+    std::uint64_t interval_us = 0;
+    if (::sd_watchdog_enabled(0, &interval_us) <= 0) co_return;
+    while (true) {
+        ::sd_notify(0, "WATCHDOG=1");
+        co_await clock.sleep(std::chrono::milliseconds(interval_us / 3000));
+    }
+}
+
+awaitable<void> Daemon::Parts::follow_changes() {
+    while (true) {
+        const auto seen = view.changed().count();
+        guests.poke();
+        co_await view.changed().wait_after(seen);
+    }
+}
+
+Daemon::Daemon(boost::asio::io_context& context, SystemConfig config, MemberName own, Places places)
+    : parts_(std::make_unique<Parts>(context, std::move(config), std::move(own), std::move(places))) {}
+
+Daemon::~Daemon() = default;
+
+Result<void> Daemon::start() {
+    auto& parts = *parts_;
+    if (auto opened = parts.open(); !opened) return opened;
+    parts.spawn(parts.feed_watchdog());
+    parts.spawn(parts.publish());
+    parts.spawn(parts.bring_up_engine());
+    parts.spawn(parts.guard.run());
+    parts.spawn(parts.hooks->run());
+    parts.spawn(parts.view.follow());
+    parts.spawn(parts.membership.run());
+    parts.spawn(parts.guests.run());
+    parts.spawn(parts.relocations->run());
+    parts.spawn(parts.follow_changes());
+    parts.spawn(parts.compact());
+    ::sd_notifyf(0, "READY=1\nSTATUS=%s of cluster %s", parts.membership.own().str().c_str(),
+                 parts.config.cluster.c_str());
+    return {};
+}
+
+}  // namespace ssi::cluster

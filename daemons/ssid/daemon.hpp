@@ -1,0 +1,37 @@
+#pragma once
+/// ssid put together: the cluster's logic between its real borders.
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+
+#include "lib/common/error.hpp"
+#include "lib/common/system_config.hpp"
+
+namespace ssi::cluster {
+
+/// Where ssid finds the world; tests may move it.
+struct Places {
+    std::string guard_socket = "/run/ssi/guard/rights.sock";
+    std::string hook_socket = "/run/ssi/ssid/hook.sock";
+    std::string hook_timeout = "/run/ssi/ssid/hook-timeout";
+    std::string incarnation = "/run/ssi/incarnation";
+};
+
+class Daemon {
+  public:
+    Daemon(boost::asio::io_context& context, SystemConfig config, MemberName own, Places places = {});
+    ~Daemon();
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    /// Opens what is local and begins to work. Ready does not mean Joined: that may need the other members. Errors:
+    /// kSystemFailed, kDaemonUnreachable.
+    [[nodiscard]] Result<void> start();
+
+  private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ssi::cluster

@@ -1,0 +1,132 @@
+#include "daemons/ssid/membership/membership.hpp"
+
+#include <algorithm>
+#include <format>
+#include <utility>
+
+#include "daemons/ssid/state/member_rules.hpp"
+#include "lib/common/log.hpp"
+
+namespace ssi::cluster {
+
+Membership::Membership(MemberName own, const TimingConfig& timing, ClusterView& view, GuardLink& guard,
+                       BootRecord& boot, Clock& clock)
+    : own_(std::move(own)), timing_(timing), view_(view), guard_(guard), boot_(boot), clock_(clock) {}
+
+bool Membership::has_majority() const {
+    return last_beat_ && clock_.now() - *last_beat_ < timing_.silence;
+}
+
+std::optional<std::chrono::milliseconds> Membership::beat_age() const {
+    if (!last_beat_) return std::nullopt;
+    return clock_.now() - *last_beat_;
+}
+
+boost::asio::awaitable<void> Membership::run() {
+    std::optional<ErrorCode> reported;
+    while (!life_) {
+        auto admitted = co_await admit();
+        if (admitted) {
+            life_ = *admitted;
+            break;
+        }
+        if (admitted.error().code == ErrorCode::kDeclaredDead) {
+            co_await expel(admitted.error());
+            co_return;
+        }
+        if (reported != admitted.error().code) log::notice("not Joined yet: " + admitted.error().text());
+        reported = admitted.error().code;
+        co_await clock_.sleep(std::min(timing_.beat, std::chrono::milliseconds(200)));
+    }
+    log::notice(std::format("{} Joined with incarnation {}", own_.str(), std::to_underlying(life_->incarnation)),
+                {{"SSI_MEMBER", own_.str()}});
+    view_.changed().notify();
+    while (!has_left_) {
+        const auto begun = clock_.now();  // SAFETY 5: a renewal counts from before its submission.
+        auto done = co_await beat(*life_);
+        if (done) {
+            last_beat_ = begun;
+            if (on_beat) on_beat();
+        } else if (done.error().code == ErrorCode::kDeclaredDead && !has_left_) {
+            co_await expel(done.error());
+            co_return;
+        }
+        const auto used = clock_.now() - begun;
+        if (used < timing_.beat) co_await clock_.sleep(timing_.beat - used);
+    }
+}
+
+boost::asio::awaitable<Result<MemberLife>> Membership::admit() {
+    if (!view_.is_loaded()) co_return failure(ErrorCode::kNoMajority, "the cluster's state was not read yet");
+    // What was decided about us while we were away must be seen: the mirror alone may be old.
+    if (auto fresh = co_await view_.refresh(); !fresh) co_return std::unexpected(fresh.error());
+    auto recorded = boot_.load();
+    if (!recorded) co_return std::unexpected(recorded.error());
+    if (*recorded) co_return co_await rejoin(**recorded);
+
+    auto rights = co_await guard_.rights();
+    if (!rights) co_return std::unexpected(rights.error());
+    if (!rights->empty())
+        co_return failure(ErrorCode::kDoorClosed,
+                          std::format("this host has no record of its incarnation, yet guest {} runs on it",
+                                      rights->front().guest.str()),
+                          rights->front().guest.str(), "shut its guests down, or reboot it");
+    auto committed = co_await view_.commit([this](const ClusterState& state) { return decide_admission(state, own_); });
+    if (!committed) co_return std::unexpected(committed.error());
+    const auto life = view_.state().joined_life(own_);
+    if (!life) co_return failure(ErrorCode::kConflict, "the admission was overtaken by another change", own_.str());
+    if (auto stored = boot_.store(life->incarnation); !stored) co_return std::unexpected(stored.error());
+    co_return *life;
+}
+
+boost::asio::awaitable<Result<MemberLife>> Membership::rejoin(Incarnation incarnation) {
+    const MemberLife life{own_, incarnation};
+    // A leave that a restart of ssid interrupted is void: it is asked for again.
+    auto stayed = co_await view_.commit([life](const ClusterState& state) { return decide_stay(state, life); });
+    if (!stayed) co_return std::unexpected(stayed.error());
+    co_return life;
+}
+
+boost::asio::awaitable<Result<void>> Membership::beat(const MemberLife& life) {
+    const auto number = ++beats_;
+    co_return co_await view_.commit(
+        [life, number](const ClusterState& state) { return decide_alive(state, life, number); });
+}
+
+boost::asio::awaitable<void> Membership::expel(const Error& why) {
+    // R1: others may run our guests from now on. Nothing is more urgent, so it is tried until the guard has heard.
+    life_.reset();
+    log::error("every guest of this member is being killed", why);
+    while (true) {
+        auto expelled = co_await guard_.expel();
+        if (expelled) break;
+        log::error("the guard has not heard yet", expelled.error());
+        co_await clock_.sleep(std::chrono::milliseconds(100));
+    }
+    view_.changed().notify();
+}
+
+boost::asio::awaitable<Result<void>> Membership::leave() {
+    if (!life_) co_return Result<void>{};
+    const auto life = *life_;
+    auto leaving = co_await view_.commit([life](const ClusterState& state) { return decide_leaving(state, life); });
+    if (!leaving) co_return leaving;
+    // From here on nobody sends a guest here; whatever was committed before is seen by a fresh read.
+    auto left = co_await view_.refresh();
+    if (left) {
+        has_left_ = true;
+        left = co_await view_.commit([life](const ClusterState& state) { return decide_left(state, life); });
+    }
+    if (!left) {
+        has_left_ = false;
+        auto stayed = co_await view_.commit([life](const ClusterState& state) { return decide_stay(state, life); });
+        if (!stayed) log::warning("cannot return to Joined", stayed.error());
+        co_return left;
+    }
+    life_.reset();
+    if (auto cleared = boot_.clear(); !cleared) log::warning("this host joins again only after a reboot", cleared.error());
+    log::notice(std::format("{} left the cluster in order", own_.str()), {{"SSI_MEMBER", own_.str()}});
+    co_return Result<void>{};
+}
+
+}  // namespace ssi::cluster

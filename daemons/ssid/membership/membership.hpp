@@ -1,0 +1,64 @@
+#pragma once
+/// This member's own membership: admission with a new incarnation after a boot, and the sign of life.
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <optional>
+
+#include "daemons/ssid/gate/guard_link.hpp"
+#include "daemons/ssid/membership/cluster_view.hpp"
+#include "lib/common/system_config.hpp"
+
+namespace ssi::cluster {
+
+/// Remembers this boot's incarnation over restarts of ssid, and forgets it with the boot (/run/ssi/incarnation).
+class BootRecord {
+  public:
+    virtual ~BootRecord() = default;
+    [[nodiscard]] virtual Result<std::optional<Incarnation>> load() = 0;
+    [[nodiscard]] virtual Result<void> store(Incarnation incarnation) = 0;
+    /// After an orderly leave: the next start of ssid is an admission.
+    [[nodiscard]] virtual Result<void> clear() = 0;
+};
+
+class Membership {
+  public:
+    Membership(MemberName own, const TimingConfig& timing, ClusterView& view, GuardLink& guard, BootRecord& boot,
+               Clock& clock);
+
+    /// Admission, then beats, until this life is over.
+    boost::asio::awaitable<void> run();
+
+    [[nodiscard]] const MemberName& own() const { return own_; }
+    /// Joined in this life, as far as is known; nothing is started without.
+    [[nodiscard]] const std::optional<MemberLife>& life() const { return life_; }
+    /// A beat of ours was committed within the time in which others would call us silent: we are with the majority.
+    [[nodiscard]] bool has_majority() const;
+    /// Time since our last committed beat; none before the first.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> beat_age() const;
+
+    /// Orderly leave (ssictl member leave): refused while guests are here.
+    boost::asio::awaitable<Result<void>> leave();
+
+    /// Called after each committed beat.
+    std::function<void()> on_beat;
+
+  private:
+    boost::asio::awaitable<Result<MemberLife>> admit();
+    boost::asio::awaitable<Result<MemberLife>> rejoin(Incarnation incarnation);
+    boost::asio::awaitable<Result<void>> beat(const MemberLife& life);
+    boost::asio::awaitable<void> expel(const Error& why);
+
+    const MemberName own_;
+    const TimingConfig timing_;
+    ClusterView& view_;
+    GuardLink& guard_;
+    BootRecord& boot_;
+    Clock& clock_;
+    std::optional<MemberLife> life_;
+    std::optional<BootTime> last_beat_;
+    std::uint64_t beats_ = 0;
+    bool has_left_ = false;
+};
+
+}  // namespace ssi::cluster

@@ -1,0 +1,47 @@
+#include "daemons/ssid/membership/peer_watch.hpp"
+
+#include <utility>
+
+namespace ssi::cluster {
+
+PeerWatch::PeerWatch(MemberName own, std::chrono::milliseconds silence, std::chrono::milliseconds beat,
+                     std::chrono::milliseconds boot_grace)
+    : own_(std::move(own)), silence_(silence), beat_(beat), boot_grace_(boot_grace) {}
+
+void PeerWatch::look(const ClusterState& state, BootTime now) {
+    silent_.clear();
+    for (const auto& [name, record] : state.members()) {
+        if (name == own_) continue;
+        if (record.value.state == MemberState::kDown) {
+            signs_.erase(name);
+            continue;
+        }
+        const auto found = state.alive().find(name);
+        const auto modified = found == state.alive().end() ? Revision{} : found->second.modified;
+        auto [sign, is_new] = signs_.try_emplace(name, Sign{modified, now});
+        if (!is_new && sign->second.modified != modified) {
+            sign->second = {modified, now, 0, true};
+            continue;
+        }
+        ++sign->second.own_beats;
+        const auto limit = sign->second.seen_moving ? silence_ : boot_grace_;
+        if (now - sign->second.since >= limit && sign->second.own_beats * beat_ >= limit) silent_.insert(name);
+    }
+}
+
+std::optional<std::chrono::milliseconds> PeerWatch::age(const MemberName& member, BootTime now) const {
+    const auto sign = signs_.find(member);
+    if (sign == signs_.end() || !sign->second.seen_moving) return std::nullopt;
+    return now - sign->second.since;
+}
+
+bool PeerWatch::is_coordinator(const ClusterState& state) const {
+    for (const auto& [name, record] : state.members()) {
+        if (record.value.state != MemberState::kJoined || silent_.contains(name) || state.fence(name) != nullptr)
+            continue;
+        return name == own_;
+    }
+    return false;
+}
+
+}  // namespace ssi::cluster

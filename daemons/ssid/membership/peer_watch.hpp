@@ -1,0 +1,50 @@
+#pragma once
+/// Who has gone silent, judged by this member alone: a peer's progress is "its key changed since I last looked", never
+/// a comparison of clocks (SAFETY 5).
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "daemons/ssid/state/cluster_state.hpp"
+#include "lib/common/clock.hpp"
+#include "lib/common/system_config.hpp"
+
+namespace ssi::cluster {
+
+/// Pure but for the time that is passed in. Looked at once after each committed beat of our own: time in which we
+/// ourselves had no majority never counts against others.
+class PeerWatch {
+  public:
+    PeerWatch(MemberName own, std::chrono::milliseconds silence, std::chrono::milliseconds beat,
+              std::chrono::milliseconds boot_grace);
+
+    /// After an own committed beat.
+    void look(const ClusterState& state, BootTime now);
+
+    /// Joined (or leaving) members, ourselves excepted, whose sign stood still for `silence` while ours moved on. One
+    /// that we never saw alive since we began to look gets `boot_grace`: after a power cut of all, the slower one is
+    /// booting.
+    [[nodiscard]] const std::set<MemberName>& silent() const { return silent_; }
+    /// Time since the sign of a member last changed in our eyes; none if it never did.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> age(const MemberName& member, BootTime now) const;
+    /// We are the one who acts for all: the first Joined member, by name, that is neither silent nor being fenced.
+    [[nodiscard]] bool is_coordinator(const ClusterState& state) const;
+
+  private:
+    struct Sign {
+        Revision modified{};
+        BootTime since{};
+        int own_beats = 0;  ///< Committed beats of ours since then.
+        bool seen_moving = false;
+    };
+    MemberName own_;
+    std::chrono::milliseconds silence_;
+    std::chrono::milliseconds beat_;
+    std::chrono::milliseconds boot_grace_;
+    std::map<MemberName, Sign> signs_;
+    std::set<MemberName> silent_;
+};
+
+}  // namespace ssi::cluster

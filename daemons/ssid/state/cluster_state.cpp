@@ -1,0 +1,128 @@
+#include "daemons/ssid/state/cluster_state.hpp"
+
+#include <algorithm>
+#include <format>
+#include <utility>
+
+namespace ssi::cluster {
+namespace {
+
+template <class Map, class Name>
+auto find_value(const Map& map, const Name& name) {
+    const auto found = map.find(name);
+    return found == map.end() ? nullptr : &found->second.value;
+}
+
+/// Splits "ssi/v1/KIND/NAME"; both parts empty if the key is of another form.
+std::pair<std::string, std::string> split(const std::string& key) {
+    if (!key.starts_with(kKeyPrefix)) return {};
+    const auto slash = key.find('/', kKeyPrefix.size());
+    if (slash == std::string::npos) return {};
+    return {key.substr(kKeyPrefix.size(), slash - kKeyPrefix.size()), key.substr(slash + 1)};
+}
+
+template <class Name, class Record>
+Result<void> put_record(RecordMap<Name, Record>& map, const std::string& name, const std::string& value,
+                        Revision modified) {
+    auto parsed = Name::parse(name);
+    if (!parsed) return std::unexpected(parsed.error());
+    auto record = decode<Record>(value);
+    if (!record) return std::unexpected(record.error());
+    map[*parsed] = {*std::move(record), modified};
+    return {};
+}
+
+template <class Name, class Record>
+void erase_record(RecordMap<Name, Record>& map, const std::string& name) {
+    if (auto parsed = Name::parse(name)) map.erase(*parsed);
+}
+
+}  // namespace
+
+Result<void> ClusterState::reset(const Snapshot& snapshot) {
+    ClusterState fresh;
+    for (const auto& entry : snapshot.entries)
+        if (auto applied = fresh.apply({entry.key, entry.value, entry.modified}); !applied) return applied;
+    fresh.revision_ = std::max(fresh.revision_, snapshot.revision);
+    *this = std::move(fresh);
+    return {};
+}
+
+Result<void> ClusterState::apply(const Change& change) {
+    auto& known = changed_[change.key];
+    if (change.modified <= known) return {};
+    if (change.value) {
+        if (auto put_result = put(change.key, *change.value, change.modified); !put_result) {
+            auto error = put_result.error();
+            error.what = std::format("key {}: {}", change.key, error.what);
+            return std::unexpected(std::move(error));
+        }
+        existing_[change.key] = change.modified;
+    } else {
+        erase(change.key);
+        existing_.erase(change.key);
+    }
+    known = change.modified;
+    revision_ = std::max(revision_, change.modified);
+    return {};
+}
+
+Result<void> ClusterState::put(const std::string& key, const std::string& value, Revision modified) {
+    const auto [kind, name] = split(key);
+    if (kind == "members") return put_record(members_, name, value, modified);
+    if (kind == "alive") return put_record(alive_, name, value, modified);
+    if (kind == "fences") return put_record(fences_, name, value, modified);
+    if (kind == "directory") return put_record(directory_, name, value, modified);
+    if (kind == "residency") return put_record(residencies_, name, value, modified);
+    if (kind == "moves") return put_record(moves_, name, value, modified);
+    return {};
+}
+
+void ClusterState::erase(const std::string& key) {
+    const auto [kind, name] = split(key);
+    if (kind == "members") erase_record(members_, name);
+    if (kind == "alive") erase_record(alive_, name);
+    if (kind == "fences") erase_record(fences_, name);
+    if (kind == "directory") erase_record(directory_, name);
+    if (kind == "residency") erase_record(residencies_, name);
+    if (kind == "moves") erase_record(moves_, name);
+}
+
+Revision ClusterState::modified(const std::string& key) const {
+    const auto found = existing_.find(key);
+    return found == existing_.end() ? Revision{} : found->second;
+}
+
+const MemberRecord* ClusterState::member(const MemberName& name) const {
+    return find_value(members_, name);
+}
+const FenceRecord* ClusterState::fence(const MemberName& name) const {
+    return find_value(fences_, name);
+}
+const Residency* ClusterState::residency(const GuestName& name) const {
+    return find_value(residencies_, name);
+}
+const DirectoryRecord* ClusterState::definition(const GuestName& name) const {
+    return find_value(directory_, name);
+}
+
+bool ClusterState::may_take_guests(const MemberLife& life) const {
+    const auto* record = member(life.member);
+    return record != nullptr && record->state == MemberState::kJoined && record->incarnation == life.incarnation &&
+           fence(life.member) == nullptr;
+}
+
+bool ClusterState::is_over(const MemberLife& life) const {
+    const auto* record = member(life.member);
+    if (record == nullptr) return false;
+    return record->incarnation > life.incarnation ||
+           (record->incarnation == life.incarnation && record->state == MemberState::kDown);
+}
+
+std::optional<MemberLife> ClusterState::joined_life(const MemberName& name) const {
+    const auto* record = member(name);
+    if (record == nullptr || record->state != MemberState::kJoined) return std::nullopt;
+    return MemberLife{name, record->incarnation};
+}
+
+}  // namespace ssi::cluster

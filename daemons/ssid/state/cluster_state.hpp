@@ -1,0 +1,70 @@
+#pragma once
+/// Typed mirror of the cluster's keys at one revision. Pure: no clock, no I/O, no threads.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemons/ssid/state/records.hpp"
+
+namespace ssi::cluster {
+
+/// A record and the revision of its last change, which is what a transaction is conditioned on.
+template <class Record>
+struct Versioned {
+    Record value;
+    Revision modified{};
+};
+
+template <class Name, class Record>
+using RecordMap = std::map<Name, Versioned<Record>>;
+
+class ClusterState {
+  public:
+    /// Replaces everything. Errors name the key whose value cannot be understood; the state is then unchanged.
+    Result<void> reset(const Snapshot& snapshot);
+    /// Applies a change unless a later one of the same key is known already (own commits are applied at once, and come
+    /// again through the watch). Keys outside the known kinds are ignored.
+    Result<void> apply(const Change& change);
+
+    [[nodiscard]] Revision revision() const { return revision_; }
+    /// Revision of the key's last change; 0 if it does not exist. For conditions.
+    [[nodiscard]] Revision modified(const std::string& key) const;
+
+    [[nodiscard]] const RecordMap<MemberName, MemberRecord>& members() const { return members_; }
+    [[nodiscard]] const RecordMap<MemberName, AliveRecord>& alive() const { return alive_; }
+    [[nodiscard]] const RecordMap<MemberName, FenceRecord>& fences() const { return fences_; }
+    [[nodiscard]] const RecordMap<GuestName, DirectoryRecord>& directory() const { return directory_; }
+    [[nodiscard]] const RecordMap<GuestName, Residency>& residencies() const { return residencies_; }
+    [[nodiscard]] const RecordMap<GuestName, MoveRecord>& moves() const { return moves_; }
+
+    [[nodiscard]] const MemberRecord* member(const MemberName& name) const;
+    [[nodiscard]] const FenceRecord* fence(const MemberName& name) const;
+    [[nodiscard]] const Residency* residency(const GuestName& name) const;
+    [[nodiscard]] const DirectoryRecord* definition(const GuestName& name) const;
+
+    /// Joined in exactly this incarnation, and no fencing of it is open.
+    [[nodiscard]] bool may_take_guests(const MemberLife& life) const;
+    /// A later life has begun, or this one was declared Down: nothing of it runs any more.
+    [[nodiscard]] bool is_over(const MemberLife& life) const;
+    /// The life of a Joined member; none if it is not Joined.
+    [[nodiscard]] std::optional<MemberLife> joined_life(const MemberName& name) const;
+
+  private:
+    Result<void> put(const std::string& key, const std::string& value, Revision modified);
+    void erase(const std::string& key);
+
+    RecordMap<MemberName, MemberRecord> members_;
+    RecordMap<MemberName, AliveRecord> alive_;
+    RecordMap<MemberName, FenceRecord> fences_;
+    RecordMap<GuestName, DirectoryRecord> directory_;
+    RecordMap<GuestName, Residency> residencies_;
+    RecordMap<GuestName, MoveRecord> moves_;
+    /// Every known key's last change, deletions included until the next reset.
+    std::map<std::string, Revision> changed_;
+    std::map<std::string, Revision> existing_;
+    Revision revision_{};
+};
+
+}  // namespace ssi::cluster

@@ -1,0 +1,114 @@
+#pragma once
+/// What the cluster's keys hold (docs/architecture.md, "The cluster's keys"), as types, and their versioned JSON form.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemons/ssid/engine/engine.hpp"
+#include "lib/common/error.hpp"
+#include "lib/common/names.hpp"
+
+namespace ssi::cluster {
+
+enum class MemberState { kDown, kJoined, kLeaving };
+
+/// members/NAME
+struct MemberRecord {
+    MemberState state = MemberState::kDown;
+    Incarnation incarnation{};
+    std::string reason;  ///< Why it is Down: "left", "fenced by MEMBER1 through lab", "set down by the operator".
+    friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
+};
+
+/// alive/NAME: a sign of life is that this key moves on (SAFETY 4).
+struct AliveRecord {
+    Incarnation incarnation{};
+    std::uint64_t beat = 0;
+    friend bool operator==(const AliveRecord&, const AliveRecord&) = default;
+};
+
+/// fences/NAME: the intent to fence; the member is not admitted while it is open (SAFETY 14).
+struct FenceRecord {
+    Incarnation incarnation{};
+    MemberName by;
+    Revision alive{};  ///< Where alive/NAME stood when the silence was noticed: the verdict compares it (SAFETY 12).
+    friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
+};
+
+/// directory/GUEST
+struct DirectoryRecord {
+    GuestUuid uuid;
+    std::string xml;
+    bool restart = true;  ///< Start it elsewhere when its member is dead.
+    friend bool operator==(const DirectoryRecord&, const DirectoryRecord&) = default;
+};
+
+/// Starting: committed, QEMU not seen yet. Running: QEMU exists. Relocating: resident on two members until Done or
+/// Abort (SAFETY 22). Pending: runs nowhere; `member` is to start it.
+enum class Phase { kStarting, kRunning, kRelocating, kPending };
+
+/// One life of one member: what a residency, a right and a verdict are about.
+struct MemberLife {
+    MemberName member;
+    Incarnation incarnation{};
+    friend bool operator==(const MemberLife&, const MemberLife&) = default;
+};
+
+struct Relocation {
+    MemberLife to;
+    RunId run;                     ///< Of the QEMU at the destination: the token (SAFETY 22).
+    bool abort_requested = false;  ///< The source wants it undone; only the destination may say Abort or Done.
+    bool source_ended = false;     ///< The QEMU at the source is gone: Abort then leaves nothing running.
+    friend bool operator==(const Relocation&, const Relocation&) = default;
+};
+
+/// residency/GUEST
+struct Residency {
+    GuestUuid uuid;
+    Phase phase = Phase::kPending;
+    MemberLife home;
+    RunId run;                             ///< Empty while Pending.
+    std::optional<Relocation> relocation;  ///< Present exactly while Relocating.
+    int attempts = 0;                      ///< Failed starts while Pending.
+    std::string reason;                    ///< Why it is Pending, or why the last attempt failed.
+    friend bool operator==(const Residency&, const Residency&) = default;
+};
+
+/// moves/GUEST: how the last relocation ended.
+struct MoveRecord {
+    MemberName from;
+    MemberName to;
+    RunId run;
+    std::string outcome;  ///< "moved" or "failed".
+    std::int64_t total_ms = 0;
+    std::int64_t down_ms = 0;
+    std::string reason;
+    friend bool operator==(const MoveRecord&, const MoveRecord&) = default;
+};
+
+/// JSON text of a record, and back. Decoding errors: kProtocolViolated. Unknown fields are ignored, so that a newer
+/// member may add some; another "v" is refused.
+[[nodiscard]] std::string encode(const MemberRecord& record);
+[[nodiscard]] std::string encode(const AliveRecord& record);
+[[nodiscard]] std::string encode(const FenceRecord& record);
+[[nodiscard]] std::string encode(const DirectoryRecord& record);
+[[nodiscard]] std::string encode(const Residency& record);
+[[nodiscard]] std::string encode(const MoveRecord& record);
+template <class Record>
+[[nodiscard]] Result<Record> decode(std::string_view text);
+
+[[nodiscard]] std::string_view text_of(Phase phase);
+[[nodiscard]] std::string_view text_of(MemberState state);
+
+/// The kinds of keys. Full key: kKeyPrefix + kind + "/" + name.
+inline constexpr std::string_view kKeyPrefix = "ssi/v1/";
+[[nodiscard]] std::string member_key(const MemberName& name);
+[[nodiscard]] std::string alive_key(const MemberName& name);
+[[nodiscard]] std::string fence_key(const MemberName& name);
+[[nodiscard]] std::string directory_key(const GuestName& name);
+[[nodiscard]] std::string residency_key(const GuestName& name);
+[[nodiscard]] std::string move_key(const GuestName& name);
+
+}  // namespace ssi::cluster

@@ -1,0 +1,82 @@
+#include "daemons/ssid/state/relocation_rules.hpp"
+
+#include <format>
+#include <utility>
+
+#include "daemons/ssid/state/guest_rules.hpp"
+#include "daemons/ssid/state/member_rules.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+const Residency* moving(const ClusterState& state, const GuestName& guest, const RunId& run) {
+    const auto* residency = state.residency(guest);
+    return residency != nullptr && residency->relocation && residency->relocation->run == run ? residency : nullptr;
+}
+
+Transaction set_residency(const ClusterState& state, const GuestName& guest, const Residency& residency) {
+    return {{unchanged(state, residency_key(guest))}, {{residency_key(guest), encode(residency)}}};
+}
+
+}  // namespace
+
+Result<Transaction> decide_begin_relocation(const ClusterState& state, const GuestName& guest, const MemberName& to,
+                                            const RunId& run) {
+    const auto& name = guest.str();
+    const auto* residency = state.residency(guest);
+    if (residency == nullptr)
+        return failure(ErrorCode::kGuestNotRunning, std::format("guest {} runs nowhere", name), name,
+                       "ssictl guest start " + name);
+    if (residency->relocation && residency->relocation->run == run) return Transaction{};
+    if (residency->phase != Phase::kRunning)
+        return failure(ErrorCode::kGuestBusy, std::format("guest {} is {}", name, text_of(residency->phase)), name,
+                       "wait and look again: ssictl guest show " + name);
+    if (residency->home.member == to)
+        return failure(ErrorCode::kGuestHereAlready, std::format("guest {} runs on {} already", name, to.str()), name);
+    const auto target = state.joined_life(to);
+    if (!target || !state.may_take_guests(*target) || !state.may_take_guests(residency->home))
+        return failure(ErrorCode::kMemberNotJoined,
+                       std::format("{} is not Joined",
+                                   target && state.may_take_guests(*target) ? residency->home.member.str() : to.str()),
+                       to.str(), "ssictl query ssi shows the members that are");
+    auto next = *residency;
+    next.phase = Phase::kRelocating;
+    next.relocation = Relocation{*target, run};
+    auto transaction = set_residency(state, guest, next);
+    for (const auto& member : {to, residency->home.member}) {
+        transaction.conditions.push_back(unchanged(state, member_key(member)));
+        transaction.conditions.push_back(unchanged(state, fence_key(member)));
+    }
+    return transaction;
+}
+
+Result<Transaction> decide_request_abort(const ClusterState& state, const GuestName& guest, const RunId& run) {
+    const auto* residency = moving(state, guest, run);
+    if (residency == nullptr || residency->relocation->abort_requested) return Transaction{};
+    auto next = *residency;
+    next.relocation->abort_requested = true;
+    return set_residency(state, guest, next);
+}
+
+Result<Transaction> decide_done(const ClusterState& state, const GuestName& guest, const RunId& run) {
+    const auto* residency = moving(state, guest, run);
+    if (residency == nullptr) return Transaction{};
+    const auto& relocation = *residency->relocation;
+    return set_residency(state, guest, {residency->uuid, Phase::kRunning, relocation.to, relocation.run, {}, 0, ""});
+}
+
+Result<Transaction> decide_abort(const ClusterState& state, const GuestName& guest, const RunId& run) {
+    const auto* residency = moving(state, guest, run);
+    if (residency == nullptr) return Transaction{};
+    auto next = *residency;
+    const bool source_ended = next.relocation->source_ended;
+    next.phase = Phase::kRunning;
+    next.relocation.reset();
+    // The source's QEMU ended in order before the switch-over: the guest is off. If its member died, decide_orphan
+    // finds it Running on a life that is over, and restarts it.
+    if (source_ended)
+        return Transaction{{unchanged(state, residency_key(guest))}, {{residency_key(guest), std::nullopt}}};
+    return set_residency(state, guest, next);
+}
+
+}  // namespace ssi::cluster

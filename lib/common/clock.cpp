@@ -1,0 +1,29 @@
+#include "lib/common/clock.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <ctime>
+
+#include "lib/common/notifier.hpp"
+
+namespace ssi {
+
+using namespace boost::asio::experimental::awaitable_operators;
+
+BootTime BootClock::now() const {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return BootTime(
+        std::chrono::milliseconds(static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000));
+}
+
+boost::asio::awaitable<void> BootClock::sleep(std::chrono::milliseconds duration) {
+    boost::asio::steady_timer timer(executor_, duration);
+    co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+}
+
+boost::asio::awaitable<void> wait_change_or_time(Notifier& notifier, std::uint64_t seen, Clock& clock,
+                                                 std::chrono::milliseconds duration) {
+    co_await (notifier.wait_after(seen) || clock.sleep(duration));
+}
+
+}  // namespace ssi

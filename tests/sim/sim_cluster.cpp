@@ -1,0 +1,481 @@
+#include "tests/sim/sim_cluster.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <format>
+#include <stdexcept>
+#include <utility>
+
+namespace ssi::sim {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+using boost::asio::co_spawn;
+using boost::asio::detached;
+using cluster::CancelOutcome;
+using cluster::DomainInfo;
+using cluster::DomainState;
+using cluster::HookRequest;
+using cluster::MigrationTimes;
+using cluster::Right;
+using cluster::RightKind;
+
+namespace {
+
+std::string xml_of(const GuestName& guest) {
+    return std::format("<domain><name>{}</name><uuid>{}</uuid></domain>", guest.str(), uuid_of(guest).str());
+}
+
+class SimGuard final : public cluster::GuardLink {
+  public:
+    SimGuard(Host& host, Process& process) : host_(host), process_(process) {}
+
+    awaitable<Result<std::vector<Right>>> rights() override {
+        co_await arrive();
+        host_.rights.expire(process_.now());
+        std::vector<Right> all;
+        for (const auto& entry : host_.rights.rights()) all.push_back(entry.right);
+        co_await process_.travel();
+        co_return all;
+    }
+    awaitable<Result<void>> grant(GuestName guest, GuestUuid uuid, RunId run, RightKind kind,
+                                  Duration lifetime) override {
+        co_await arrive();
+        auto granted = host_.rights.grant(guest, uuid, run, kind, lifetime, process_.now());
+        co_await process_.travel();
+        co_return granted;
+    }
+    awaitable<Result<void>> hand_over(GuestName guest, RunId run) override {
+        co_await arrive();
+        co_return host_.rights.hand_over(guest, run);
+    }
+    awaitable<Result<void>> keep(GuestName guest, RunId run) override {
+        co_await arrive();
+        co_return host_.rights.keep(guest, run);
+    }
+    awaitable<Result<CancelOutcome>> cancel(GuestName guest, RunId run) override {
+        co_await arrive();
+        const auto cancelled = host_.rights.cancel(guest, run);
+        if (cancelled.kill) host_.kill_qemu(cancelled.kill->pid);
+        co_await process_.travel();
+        co_return cancelled.outcome;
+    }
+    awaitable<Result<void>> revoke(GuestName guest, RunId run, bool kill) override {
+        co_await arrive();
+        const auto revoked = host_.rights.revoke(guest, run, kill);
+        if (!revoked) co_return std::unexpected(revoked.error());
+        if (revoked->kill) host_.kill_qemu(revoked->kill->pid);
+        co_return Result<void>{};
+    }
+    awaitable<Result<void>> expel() override {
+        co_await arrive();
+        for (const auto& qemu : host_.rights.expel()) host_.kill_qemu(qemu.pid);
+        co_return Result<void>{};
+    }
+
+  private:
+    /// One socket: calls arrive in the order in which they were made.
+    awaitable<void> arrive() {
+        const auto at = std::max(last_arrival_, process_.now() + process_.world().between(0ms, 8ms));
+        last_arrival_ = at + 1ms;
+        co_await process_.sleep(at - process_.now());
+        if (process_.is_dead()) co_await process_.never();
+    }
+    Host& host_;
+    Process& process_;
+    BootTime last_arrival_{};
+};
+
+/// libvirt, as the probes saw it: hook, REGISTER in the child, one-shot REGISTER before the CPUs run.
+class SimHypervisor final : public cluster::Hypervisor {
+  public:
+    SimHypervisor(Host& host, Process& ssid) : host_(host), ssid_(ssid), process_(*host.libvirtd) {}
+
+    awaitable<Result<std::vector<DomainInfo>>> domains() override {
+        co_await process_.travel();
+        std::vector<DomainInfo> all;
+        for (const auto& [pid, qemu] : host_.qemus)
+            all.push_back({qemu.guest, qemu.uuid,
+                           qemu.executes ? DomainState::kRunning : DomainState::kPausedByMigration,
+                           host_.migrating.contains(qemu.guest)});
+        co_return all;
+    }
+    awaitable<Result<void>> start(MemberName member, GuestName guest, std::string /*xml*/) override {
+        co_return co_await in_libvirtd(start_domain(member, guest));
+    }
+    awaitable<Result<void>> shutdown(MemberName member, GuestName guest) override {
+        co_return co_await destroy(member, guest);
+    }
+    awaitable<Result<void>> destroy(MemberName member, GuestName guest) override {
+        co_return co_await in_libvirtd(destroy_domain(member, guest));
+    }
+    awaitable<Result<void>> resume(GuestName guest) override { co_return co_await in_libvirtd(resume_domain(guest)); }
+    awaitable<Result<MigrationTimes>> migrate(cluster::MigrationRequest request) override {
+        co_return co_await in_libvirtd(migrate_domain(std::move(request)));
+    }
+    awaitable<Result<void>> abort_migration(GuestName) override { co_return Result<void>{}; }
+    awaitable<Result<std::string>> definition(GuestName guest) override { co_return xml_of(guest); }
+
+  private:
+    /// The work goes on when the ssid that asked for it is gone.
+    template <class T>
+    awaitable<T> in_libvirtd(awaitable<T> work) {
+        struct Outcome {
+            explicit Outcome(const boost::asio::any_io_executor& executor) : done(executor) {}
+            std::optional<T> value;
+            Notifier done;
+        };
+        auto& world = process_.world();
+        auto outcome = std::make_shared<Outcome>(world.executor());
+        co_spawn(
+            world.executor(),
+            [](awaitable<T> task, std::shared_ptr<Outcome> into) -> awaitable<void> {
+                into->value = co_await std::move(task);
+                into->done.notify();
+            }(std::move(work), outcome),
+            detached);
+        if (!outcome->value) co_await outcome->done.wait_after(0);
+        co_await ssid_.travel();
+        co_return std::move(*outcome->value);
+    }
+
+    awaitable<Result<void>> start_domain(MemberName member, GuestName guest) {
+        auto* target = host_.cluster.host(member);
+        co_await process_.travel();
+        if (!host_.reaches(*target)) co_return unreachable(*target);
+        auto qemu = co_await create(*target, guest, {});
+        if (!qemu) co_return std::unexpected(qemu.error());
+        co_await process_.sleep(process_.world().between(50ms, 300ms));
+        auto running = set_running(*target, *qemu);
+        if (!running) target->kill_qemu(*qemu);
+        co_return running;
+    }
+    awaitable<Result<void>> destroy_domain(MemberName member, GuestName guest) {
+        auto* target = host_.cluster.host(member);
+        co_await process_.travel();
+        if (!host_.reaches(*target)) co_return unreachable(*target);
+        auto* qemu = target->find(guest);
+        if (qemu == nullptr) co_return failure(ErrorCode::kHypervisorFailed, "domain is not running");
+        target->kill_qemu(qemu->pid);
+        co_return Result<void>{};
+    }
+    awaitable<Result<void>> resume_domain(GuestName guest) {
+        co_await process_.travel();
+        auto* qemu = host_.find(guest);
+        if (qemu == nullptr) co_return failure(ErrorCode::kHypervisorFailed, "domain is not running");
+        co_return set_running(host_, qemu->pid);
+    }
+    awaitable<Result<MigrationTimes>> migrate_domain(cluster::MigrationRequest request) {
+        host_.migrating.insert(request.guest);
+        auto result = co_await migrate_out(request);
+        host_.migrating.erase(request.guest);
+        co_return result;
+    }
+    static std::unexpected<Error> unreachable(const Host& target) {
+        return failure(ErrorCode::kHypervisorFailed, "cannot connect to " + target.name.str());
+    }
+
+    static gate::QemuOwner owner_of(const Qemu& qemu) { return {qemu.uuid, qemu.guest.str(), qemu.pid}; }
+
+    awaitable<Result<void>> call_hook(Host& target, HookRequest request) {
+        auto* node = target.node;
+        if (node == nullptr || !target.is_up() || target.machine.is_frozen())
+            co_return failure(ErrorCode::kDoorClosed, "ssid does not answer");
+        co_return co_await node->guests.hook(std::move(request));
+    }
+
+    /// Makes a QEMU that does not execute yet; returns its pid.
+    awaitable<Result<std::int64_t>> create(Host& target, GuestName guest, std::string incoming) {
+        if (target.find(guest) != nullptr) co_return failure(ErrorCode::kHypervisorFailed, "domain is already active");
+        if (!incoming.empty())
+            if (auto let_in = co_await call_hook(target, {guest, "migrate", "begin", xml_of(guest)}); !let_in)
+                co_return std::unexpected(let_in.error());
+        if (auto prepared = co_await call_hook(target, {guest, "prepare", "begin", xml_of(guest)}); !prepared) {
+            auto released = co_await call_hook(target, {guest, "release", "end", xml_of(guest)});
+            co_return std::unexpected(prepared.error());
+        }
+        co_await process_.sleep(process_.world().between(10ms, 200ms));
+        if (!target.is_up() || target.find(guest) != nullptr)
+            co_return failure(ErrorCode::kHypervisorFailed, "connection lost");
+        const Qemu qemu{guest, uuid_of(guest), host_.cluster.next_pid++, false};
+        if (auto registered = target.rights.register_life(owner_of(qemu), 1, process_.now()); !registered)
+            co_return std::unexpected(registered.error());
+        target.qemus[qemu.pid] = qemu;
+        if (target.node != nullptr) target.node->guests.poke();
+        co_return qemu.pid;
+    }
+
+    /// The moment before the first instruction: the door is asked.
+    static Result<void> set_running(Host& target, std::int64_t pid) {
+        const auto found = target.qemus.find(pid);
+        if (found == target.qemus.end() || !target.is_up())
+            return failure(ErrorCode::kHypervisorFailed, "QEMU is gone");
+        const auto owner = owner_of(found->second);
+        auto allowed = target.rights.register_one_shot(owner);
+        if (allowed) allowed = target.rights.acquire(owner, "/dev/disk");
+        if (!allowed) {
+            return allowed;
+        }
+        found->second.executes = true;
+        if (target.node != nullptr) target.node->guests.poke();
+        return {};
+    }
+
+    awaitable<Result<MigrationTimes>> migrate_out(cluster::MigrationRequest request) {
+        auto& cluster = host_.cluster;
+        auto& world = process_.world();
+        auto* target = cluster.host(request.to);
+        co_await process_.travel();
+        if (!host_.reaches(*target)) co_return unreachable(*target);
+        auto created = co_await create(*target, request.guest, "incoming");
+        if (!created) co_return std::unexpected(created.error());
+        const auto there = *created;
+        co_await process_.sleep(world.between(100ms, 3000ms));
+        auto* here = host_.find(request.guest);
+        const bool broken =
+            world.chance(cluster.migration_failures) || !host_.reaches(*target) || !target->qemus.contains(there);
+        if (here == nullptr || broken) {
+            if (host_.reaches(*target)) target->kill_qemu(there);
+            co_return failure(ErrorCode::kHypervisorFailed, "migration failed");
+        }
+        const auto pid = here->pid;
+        here->executes = false;
+        host_.rights.release(owner_of(*here), "/dev/disk");
+        co_await process_.sleep(world.between(5ms, 300ms));
+        // The Finish call may be lost, arrive with its answer lost, or be refused by the destination's door.
+        Result<void> finished = failure(ErrorCode::kHypervisorFailed, "connection lost");
+        bool answered = false;
+        if (host_.reaches(*target) && !world.chance(cluster.migration_failures)) {
+            finished = set_running(*target, there);
+            answered = host_.reaches(*target) && !world.chance(cluster.migration_failures);
+            if (!finished) target->kill_qemu(there);
+        }
+        if (finished && answered) {
+            co_await process_.sleep(world.between(10ms, 1500ms));
+            host_.kill_qemu(pid);
+            co_return MigrationTimes{3000ms, 100ms};
+        }
+        // libvirt at the source resumes its guest, if the door lets it.
+        auto resumed = set_running(host_, pid);
+        co_return failure(ErrorCode::kHypervisorFailed, "migration failed in its last step");
+    }
+
+    Host& host_;
+    Process& ssid_;
+    Process& process_;  ///< libvirtd's.
+};
+
+class SimFence final : public cluster::FenceAgent {
+  public:
+    SimFence(Host& host, Process& process) : host_(host), process_(process) {}
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    awaitable<Result<void>> off(MemberName member) override {
+        auto& world = process_.world();
+        auto& cluster = host_.cluster;
+        co_await process_.sleep(world.between(50ms, 800ms));
+        if (process_.is_dead()) co_await process_.never();
+        if (world.chance(cluster.fence_failures)) co_return failure(ErrorCode::kFenceFailed, "the agent failed");
+        cluster.host(member)->cut_power();
+        ++cluster.fences;
+        if (world.chance(cluster.fence_failures))
+            co_return failure(ErrorCode::kFenceFailed, "the agent's answer was lost");
+        co_return Result<void>{};
+    }
+
+  private:
+    Host& host_;
+    Process& process_;
+    std::string name_ = "sim";
+};
+
+class SimIsfc final : public cluster::IsfcLink {
+  public:
+    awaitable<Result<void>> expect(MemberName, ServiceName) override { co_return Result<void>{}; }
+    awaitable<Result<void>> forget(MemberName, ServiceName) override { co_return Result<void>{}; }
+};
+
+class SimBoot final : public cluster::BootRecord {
+  public:
+    explicit SimBoot(Host& host) : host_(host) {}
+    Result<std::optional<Incarnation>> load() override { return host_.boot_record; }
+    Result<void> store(Incarnation incarnation) override {
+        host_.boot_record = incarnation;
+        return {};
+    }
+    Result<void> clear() override {
+        host_.boot_record.reset();
+        return {};
+    }
+
+  private:
+    Host& host_;
+};
+
+std::vector<std::unique_ptr<cluster::FenceAgent>> agents(Host& host, Process& process) {
+    std::vector<std::unique_ptr<cluster::FenceAgent>> all;
+    all.push_back(std::make_unique<SimFence>(host, process));
+    return all;
+}
+
+}  // namespace
+
+GuestUuid uuid_of(const GuestName& guest) {
+    return GuestUuid::parse(std::format("00000000-0000-0000-0000-{:0>12}", guest.str().substr(1))).value();
+}
+
+Host::Host(Cluster& owner, MemberName own) : cluster(owner), name(std::move(own)), machine(owner.world) {}
+Host::~Host() = default;
+
+bool Host::reaches(const Host& other) const {
+    return up_ && other.up_ &&
+           (this == &other || (side == other.side && !other.machine.is_frozen() && !machine.is_frozen()));
+}
+
+Qemu* Host::find(const GuestName& guest) {
+    const auto found = std::ranges::find_if(qemus, [&](const auto& item) { return item.second.guest == guest; });
+    return found == qemus.end() ? nullptr : &found->second;
+}
+
+void Host::kill_qemu(std::int64_t pid) {
+    if (qemus.erase(pid) == 0) return;
+    for (const auto& entry : rights.rights())
+        if (entry.qemu && entry.qemu->pid == pid) rights.ended(entry.right.run);
+    if (node != nullptr) node->guests.poke();
+}
+
+void Host::boot() {
+    if (up_) return;
+    up_ = true;
+    ++boots_;
+    rights = gate::RightTable();
+    boot_record.reset();
+    machine.thaw();
+    migrating.clear();
+    cluster.libvirtds.push_back(std::make_unique<Process>(cluster.world, machine));
+    libvirtd = cluster.libvirtds.back().get();
+    cluster.update_majorities();
+    start_ssid();
+}
+
+void Host::cut_power() {
+    if (!up_) return;
+    up_ = false;
+    qemus.clear();
+    rights = gate::RightTable();
+    boot_record.reset();
+    machine.forget();
+    libvirtd->kill();
+    if (node != nullptr) node->process.kill();
+    node = nullptr;
+    cluster.update_majorities();
+}
+
+void Host::start_ssid() {
+    if (!up_ || node != nullptr) return;
+    cluster.nodes.push_back(std::make_unique<Node>(*this));
+    node = cluster.nodes.back().get();
+    const auto executor = cluster.world.executor();
+    co_spawn(executor, node->view.follow(), detached);
+    co_spawn(executor, node->membership.run(), detached);
+    co_spawn(executor, node->guests.run(), detached);
+    co_spawn(executor, node->relocations.run(), detached);
+}
+
+void Host::crash_ssid() {
+    if (node == nullptr) return;
+    node->process.kill();
+    node = nullptr;
+    cluster.world.after(cluster.world.between(100ms, 900ms), [this, boots = boots_] {
+        if (boots == boots_) machine.when_thawed([this] { start_ssid(); });
+    });
+}
+
+Node::Node(Host& host)
+    : process(host.cluster.world, host.machine),
+      engine(std::make_unique<SimEngine>(host.cluster.store, host.reach, process)),
+      guard(std::make_unique<SimGuard>(host, process)),
+      hypervisor(std::make_unique<SimHypervisor>(host, process)),
+      isfc(std::make_unique<SimIsfc>()),
+      boot(std::make_unique<SimBoot>(host)),
+      view(*engine, process, host.cluster.world.executor()),
+      membership(host.name, host.cluster.timing, view, *guard, *boot, process),
+      watch(host.name, host.cluster.timing.silence, host.cluster.timing.beat, host.cluster.timing.boot),
+      fencing(membership, watch, view, agents(host, process), process, host.cluster.world.executor()),
+      guests(membership, watch, view, *guard, *hypervisor, host.cluster.timing, process, host.cluster.world.executor()),
+      relocations(membership, view, *guard, *hypervisor, *isfc, process, host.cluster.world.executor()) {
+    guests.is_moving = [this](const GuestName& guest) { return relocations.is_moving(guest); };
+    membership.on_beat = [this] {
+        watch.look(view.state(), process.now());
+        fencing.consider();
+        guests.poke();
+    };
+}
+Node::~Node() = default;
+
+Cluster::Cluster(int members, std::uint64_t seed) : world(seed) {
+    for (int i = 1; i <= members; ++i)
+        hosts.push_back(std::make_unique<Host>(*this, MemberName::parse(std::format("M{}", i)).value()));
+}
+Cluster::~Cluster() = default;
+
+Host* Cluster::host(const MemberName& name) {
+    return std::ranges::find(hosts, name, [](const auto& host) { return host->name; })->get();
+}
+
+void Cluster::update_majorities() {
+    for (const auto& one : hosts) {
+        const auto reached = std::ranges::count_if(
+            hosts, [&](const auto& other) { return one->is_up() && other->is_up() && one->side == other->side; });
+        one->reach.has_majority = 2 * static_cast<std::size_t>(reached) > hosts.size();
+    }
+}
+
+void Cluster::heal() {
+    for (const auto& one : hosts) {
+        one->side = 0;
+        one->reach = {};
+        if (one->machine.is_frozen()) one->machine.thaw();
+        one->boot();
+    }
+    fence_failures = 0;
+    migration_failures = 0;
+    update_majorities();
+}
+
+void Cluster::virsh_start(Host& at, const GuestName& guest) {
+    if (at.node == nullptr || at.machine.is_frozen()) return;
+    co_spawn(
+        world.executor(),
+        [](Cluster& self, Host& host, GuestName name) -> awaitable<void> {
+            auto started = co_await host.node->hypervisor->start(host.name, name, xml_of(name));
+            ++(started ? self.starts : self.refusals);
+        }(*this, at, guest),
+        detached);
+}
+
+void Cluster::virsh_destroy(Host& at, const GuestName& guest) {
+    if (auto* qemu = at.find(guest); qemu != nullptr && !at.machine.is_frozen()) at.kill_qemu(qemu->pid);
+}
+
+void Cluster::relocate(Host& asked, const GuestName& guest, const MemberName& to) {
+    if (asked.node == nullptr || asked.machine.is_frozen()) return;
+    co_spawn(
+        world.executor(),
+        [](Cluster& self, Node& node, GuestName name, MemberName target) -> awaitable<void> {
+            auto moved = co_await node.relocations.move(name, target);
+            if (moved && moved->outcome == "moved") ++self.moves;
+        }(*this, *asked.node, guest, to),
+        detached);
+}
+
+void Cluster::check() {
+    std::map<GuestName, int> executing;
+    for (const auto& one : hosts)
+        for (const auto& [pid, qemu] : one->qemus)
+            if (qemu.executes && ++executing[qemu.guest] > 1)
+                throw std::runtime_error(std::format("R1: guest {} runs twice at {} ms", qemu.guest.str(),
+                                                     world.now().time_since_epoch().count()));
+}
+
+}  // namespace ssi::sim

@@ -1,0 +1,115 @@
+#pragma once
+/// Simulated members around ssid's real decision code and the guard's real table of rights: hosts with QEMUs, a libvirt
+/// that calls both doors in the order in which the real one was seen to, and a fence agent that cuts power.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemons/ssid/fencing/fencing.hpp"
+#include "daemons/ssid/gate/right_table.hpp"
+#include "daemons/ssid/guests/guests.hpp"
+#include "daemons/ssid/relocation/relocations.hpp"
+#include "tests/sim/sim_engine.hpp"
+
+namespace ssi::sim {
+
+/// One QEMU process.
+struct Qemu {
+    GuestName guest;
+    GuestUuid uuid;
+    std::int64_t pid = 0;
+    bool executes = false;  ///< Its CPUs run (or will, when the machine thaws).
+};
+
+class Cluster;
+class Node;
+
+/// One host: power, guard, QEMUs, and at most one living ssid.
+class Host {
+  public:
+    Host(Cluster& cluster, MemberName name);
+    ~Host();
+    void boot();
+    void cut_power();
+    void crash_ssid();  ///< And systemd starts it again a little later.
+    void start_ssid();
+    [[nodiscard]] bool is_up() const { return up_; }
+    [[nodiscard]] bool reaches(const Host& other) const;
+
+    Qemu* find(const GuestName& guest);
+    void kill_qemu(std::int64_t pid);
+
+    Cluster& cluster;
+    const MemberName name;
+    Machine machine;
+    EngineReach reach;
+    int side = 0;  ///< Hosts of different sides do not reach each other.
+    gate::RightTable rights;
+    std::map<std::int64_t, Qemu> qemus;
+    std::set<GuestName> migrating;  ///< Out of this host.
+    Process* libvirtd = nullptr;    ///< Goes on when ssid crashes.
+    std::optional<Incarnation> boot_record;
+    Node* node = nullptr;
+
+  private:
+    bool up_ = false;
+    int boots_ = 0;
+};
+
+/// One run of ssid.
+class Node {
+  public:
+    explicit Node(Host& host);
+    ~Node();
+    Process process;
+    std::unique_ptr<cluster::Engine> engine;
+    std::unique_ptr<cluster::GuardLink> guard;
+    std::unique_ptr<cluster::Hypervisor> hypervisor;
+    std::unique_ptr<cluster::IsfcLink> isfc;
+    std::unique_ptr<cluster::BootRecord> boot;
+    cluster::ClusterView view;
+    cluster::Membership membership;
+    cluster::PeerWatch watch;
+    cluster::Fencing fencing;
+    cluster::Guests guests;
+    cluster::Relocations relocations;
+};
+
+class Cluster {
+  public:
+    Cluster(int members, std::uint64_t seed);
+    ~Cluster();
+
+    /// As `virsh start` on a member.
+    void virsh_start(Host& host, const GuestName& guest);
+    void virsh_destroy(Host& host, const GuestName& guest);
+    void relocate(Host& asked, const GuestName& guest, const MemberName& to);
+    void update_majorities();
+    void heal();
+    [[nodiscard]] Host* host(const MemberName& name);
+
+    /// R1, counted: instances of a guest whose CPUs run, frozen machines included. Throws when there are two.
+    void check();
+
+    Store store;
+    World world;
+    std::vector<std::unique_ptr<Host>> hosts;
+    std::vector<std::unique_ptr<Process>> libvirtds;
+    std::vector<std::unique_ptr<Node>> nodes;  ///< All that ever lived: their coroutines may be suspended for good.
+    TimingConfig timing;
+    std::int64_t next_pid = 100;
+    double fence_failures = 0;
+    double migration_failures = 0;
+    int starts = 0;
+    int refusals = 0;
+    int moves = 0;
+    int fences = 0;
+};
+
+[[nodiscard]] GuestUuid uuid_of(const GuestName& guest);
+
+}  // namespace ssi::sim

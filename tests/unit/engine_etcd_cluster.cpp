@@ -77,8 +77,13 @@ void EtcdProcess::kill() {
     pid_ = 0;
 }
 
-void EtcdProcess::signal(int number) {
-    if (pid_ != 0) ::kill(pid_, number);
+void EtcdProcess::freeze() {
+    ::kill(pid_, SIGSTOP);
+    ::waitpid(pid_, nullptr, WUNTRACED);
+}
+
+void EtcdProcess::thaw() {
+    ::kill(pid_, SIGCONT);
 }
 
 bool EtcdCluster::is_etcd_installed() {

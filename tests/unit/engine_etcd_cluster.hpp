@@ -63,8 +63,9 @@ class EtcdProcess final : public UnitControl {
 
     boost::asio::awaitable<Result<void>> start(std::string unit) override;
     boost::asio::awaitable<Result<void>> stop(std::string unit) override;
-    void kill();              ///< As a power cut; waits for its end.
-    void signal(int number);  ///< SIGSTOP, SIGCONT.
+    void kill();    ///< As a power cut; waits for its end.
+    void freeze();  ///< Waits until none of its threads runs.
+    void thaw();
 
   private:
     std::filesystem::path working_directory_;
@@ -80,7 +81,8 @@ class EtcdCluster {
 
     void start(int number);
     void kill(int number) { member(number).process.kill(); }
-    void signal(int number, int signal_number) { member(number).process.signal(signal_number); }
+    void freeze(int number) { member(number).process.freeze(); }
+    void thaw(int number) { member(number).process.thaw(); }
     [[nodiscard]] EtcdOptions options(int first = 1, std::chrono::milliseconds timeout = std::chrono::seconds(3));
     /// An engine whose first endpoint is this member's, then the others'.
     [[nodiscard]] EtcdEngine engine(int first = 1, std::chrono::milliseconds timeout = std::chrono::seconds(3));

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -250,13 +249,13 @@ TEST_F(EtcdFault, kill_amid_commits_gives_no_false_answer) {
 
 TEST_F(EtcdFault, hung_etcd_makes_outcome_unknown_and_ends_watch) {
     EtcdCluster cluster(1);
-    auto engine = cluster.engine(1, 500ms);
+    auto engine = cluster.engine(1, 1s);
     const auto made = await(cluster.io, engine.commit(create("a", "1")));
     auto watch = engine.watch("", made->revision);
     ASSERT_TRUE(await(cluster.io, engine.commit(create("b", "1"))));
     ASSERT_TRUE(await(cluster.io, watch->next()));
     ASSERT_TRUE(await(cluster.io, engine.commit(create("idle", "1")))) << "leaves a connection for the next commit";
-    cluster.signal(1, SIGSTOP);
+    cluster.freeze(1);
     const auto begin = steady_clock::now();
     const auto hung = await(cluster.io, engine.commit(create("c", "1")));
     const auto next = await(cluster.io, engine.commit(create("d", "1")));
@@ -266,10 +265,10 @@ TEST_F(EtcdFault, hung_etcd_makes_outcome_unknown_and_ends_watch) {
     ASSERT_FALSE(next);
     EXPECT_EQ(next.error().code, ErrorCode::kNoMajority) << "nothing is sent to one that did not answer before";
     const auto lost = await(cluster.io, collect(*watch, 100));
-    EXPECT_LT(steady_clock::now() - begin, 4s);
+    EXPECT_LT(steady_clock::now() - begin, 5s);
     ASSERT_FALSE(lost);
     EXPECT_EQ(lost.error().code, ErrorCode::kNoMajority);
-    cluster.signal(1, SIGCONT);
+    cluster.thaw(1);
     EXPECT_TRUE(await(cluster.io, cluster.engine(1, 5s).commit(create("e", "1"))));
 }
 
@@ -301,7 +300,7 @@ TEST_F(EtcdFault, leader_killed_commits_go_on) {
         commit = await(cluster.io, engine.commit(create("after-unknown", "1")));
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin);
     ASSERT_TRUE(commit) << commit.error().text();
-    EXPECT_LT(took, 5s);
+    EXPECT_LT(took, 2500ms) << "an election takes 0.5 to 1.2 s here, the engine's time-out is 3 s";
     RecordProperty("failover_ms", static_cast<int>(took.count()));
 
     // The killed one comes back, and its preferred endpoint is used again.
@@ -348,7 +347,7 @@ TEST_F(EtcdFault, hung_endpoint_is_left_for_another) {
     const int follower = leader % 3 + 1;
     auto engine = cluster.engine(follower, 2s);
     ASSERT_TRUE(await(cluster.io, engine.commit(create("before", "1"))));
-    cluster.signal(follower, SIGSTOP);
+    cluster.freeze(follower);
     const auto read = await(cluster.io, engine.read(""));
     EXPECT_TRUE(read) << read.error().text();
     const auto begin = steady_clock::now();
@@ -357,7 +356,7 @@ TEST_F(EtcdFault, hung_endpoint_is_left_for_another) {
         EXPECT_TRUE(commit) << commit.error().text();
     }
     EXPECT_LT(steady_clock::now() - begin, 2s);
-    cluster.signal(follower, SIGCONT);
+    cluster.thaw(follower);
 }
 
 }  // namespace

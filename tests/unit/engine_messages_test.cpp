@@ -87,10 +87,11 @@ TEST(ReadRange, cut_short_is_refused) {
 
 TEST(ReadStatus, left_out_leader_is_none) {
     const auto status = read_status(
-        R"({"header":{"member_id":"16343001612671857048","revision":"9"},"version":"3.5.16","dbSize":"10","errors":["etcdserver: no leader"]})");
+        R"({"header":{"member_id":"16343001612671857048","revision":"9"},"version":"3.5.16","raftTerm":"2","dbSize":"10","errors":["etcdserver: no leader"]})");
     ASSERT_TRUE(status);
     EXPECT_EQ(status->id, 16343001612671857048U);
     EXPECT_EQ(status->leader, 0U);
+    EXPECT_EQ(status->term, 2U);
     EXPECT_EQ(status->database_bytes, 10);
     EXPECT_EQ(status->complaints, std::vector<std::string>{"etcdserver: no leader"});
 }

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <format>
 #include <utility>
+#include <variant>
 
 #include "daemons/ssid/engine/etcd_watch.hpp"
-#include "daemons/ssid/engine/gateway_pool.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -60,6 +61,17 @@ EtcdEngine::~EtcdEngine() {
     pool_->close();
 }
 
+asio::awaitable<Transported<GatewayReply>> EtcdEngine::post_once(const GatewayPool::Lease& lease,
+                                                                 std::string_view target, std::string body,
+                                                                 milliseconds timeout) {
+    using namespace asio::experimental::awaitable_operators;
+    // A follower that passed it to a leader that died then tells nothing for seven seconds.
+    auto first =
+        co_await (lease.connection->post(target, std::move(body), timeout) || pool_->leader_gone(lease.endpoint));
+    if (auto* reply = std::get_if<0>(&first)) co_return std::move(*reply);
+    co_return std::unexpected(TransportFailure{false, false, "the engine's leader changed meanwhile"});
+}
+
 asio::awaitable<Result<std::string>> EtcdEngine::exchange(std::string_view target, std::string body, Repeat repeat) {
     const auto deadline = steady_clock::now() + pool_->timeout();
     asio::steady_timer pause(pool_->executor());
@@ -74,7 +86,8 @@ asio::awaitable<Result<std::string>> EtcdEngine::exchange(std::string_view targe
             auto left = std::max(duration_cast<milliseconds>(deadline - steady_clock::now()), milliseconds{1});
             if (repeat == Repeat::kAllowed && pool_->has_alternative(lease->endpoint))
                 left = std::min(left, pool_->timeout() / 2);
-            auto reply = co_await lease->connection->post(target, body, left);
+            auto reply = co_await (repeat == Repeat::kForbidden ? post_once(*lease, target, body, left)
+                                                                : lease->connection->post(target, body, left));
             if (reply && reply->status == 200) {
                 pool_->give_back(std::move(*lease));
                 co_return std::move(reply->body);

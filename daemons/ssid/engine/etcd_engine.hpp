@@ -10,12 +10,11 @@
 
 #include "daemons/ssid/engine/engine.hpp"
 #include "daemons/ssid/engine/gateway_messages.hpp"
+#include "daemons/ssid/engine/gateway_pool.hpp"
 #include "lib/common/names.hpp"
 #include "lib/common/system_config.hpp"
 
 namespace ssi::cluster {
-
-class GatewayPool;
 
 struct EtcdOptions {
     std::vector<std::filesystem::path> endpoints;    ///< Client sockets, in order of preference; at least one.
@@ -29,8 +28,9 @@ struct EtcdOptions {
 };
 
 /// What certainly did not happen is tried again until the time-out, at other endpoints and after pauses, so that an
-/// election is outlived; a transaction of which one byte was sent is never sent again. Destroy it after the coroutines
-/// that call it have ended; watches may outlive it, and fail.
+/// election is outlived; a transaction of which one byte was sent is never sent again, and its outcome is unknown at
+/// the latest when the leader it may have been passed to is gone. Destroy it after the coroutines that call it have
+/// ended; watches may outlive it, and fail.
 class EtcdEngine final : public Engine {
   public:
     EtcdEngine(boost::asio::any_io_executor executor, EtcdOptions options);
@@ -51,6 +51,9 @@ class EtcdEngine final : public Engine {
 
   private:
     enum class Repeat { kAllowed, kForbidden };  ///< Whether a request may be sent again when it may have arrived.
+    boost::asio::awaitable<Transported<GatewayReply>> post_once(const GatewayPool::Lease& lease,
+                                                                std::string_view target, std::string body,
+                                                                std::chrono::milliseconds timeout);
     boost::asio::awaitable<Result<std::string>> exchange(std::string_view target, std::string body, Repeat repeat);
 
     std::shared_ptr<GatewayPool> pool_;

@@ -233,15 +233,18 @@ Result<ServerStatus> read_status(std::string_view body) {
     const auto id = number<std::uint64_t>(header->get_object(), "member_id");
     const auto revision = number<std::int64_t>(header->get_object(), "revision");
     const auto leader = number<std::uint64_t>(*reply, "leader");
+    const auto term = number<std::uint64_t>(*reply, "raftTerm");
     const auto size = number<std::int64_t>(*reply, "dbSize");
     const auto used = number<std::int64_t>(*reply, "dbSizeInUse");
     if (!id) return std::unexpected(id.error());
     if (!revision) return std::unexpected(revision.error());
     if (!leader) return std::unexpected(leader.error());
+    if (!term) return std::unexpected(term.error());
     if (!size) return std::unexpected(size.error());
     if (!used) return std::unexpected(used.error());
-    return ServerStatus{text(*reply, "version"), *id,   *leader, is_true(*reply, "isLearner"),
-                        Revision{*revision},     *size, *used,   texts(*reply, "errors")};
+    return ServerStatus{
+        text(*reply, "version"), *id, *leader, *term, is_true(*reply, "isLearner"), Revision{*revision}, *size, *used,
+        texts(*reply, "errors")};
 }
 
 Result<std::vector<Voter>> read_voters(std::string_view body) {

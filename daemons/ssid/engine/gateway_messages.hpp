@@ -33,6 +33,7 @@ struct ServerStatus {
     std::string version;
     std::uint64_t id = 0;
     std::uint64_t leader = 0;  ///< 0: knows no leader, so cannot commit.
+    std::uint64_t term = 0;    ///< Goes up with every election.
     bool is_learner = false;   ///< Serves no linearizable requests.
     Revision revision{};
     std::int64_t database_bytes = 0;       ///< File size; at the quota, etcd refuses writes (SAFETY 25).

@@ -10,7 +10,6 @@
 #include <format>
 #include <utility>
 
-#include "daemons/ssid/engine/gateway_messages.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
@@ -22,6 +21,14 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kIdlePerEndpoint = 4;
+
+/// A transaction that takes so long is worth a look at the leader; a slow disk alone rarely makes it so.
+constexpr milliseconds kFirstLook{250};
+constexpr milliseconds kNextLook{100};
+
+std::unexpected<TransportFailure> unfit(std::string reason, bool cancelled = false) {
+    return std::unexpected(TransportFailure{true, cancelled, std::move(reason)});
+}
 
 }  // namespace
 
@@ -39,21 +46,37 @@ std::vector<std::size_t> GatewayPool::in_order() const {
     return order;
 }
 
-asio::awaitable<Transported<std::unique_ptr<GatewayConnection>>> GatewayPool::open(std::size_t endpoint,
-                                                                                   milliseconds timeout) {
+asio::awaitable<Transported<GatewayPool::Greeted>> GatewayPool::greet(std::size_t endpoint, milliseconds timeout) {
     auto connection = co_await GatewayConnection::open(executor_, endpoints_[endpoint].socket, timeout);
-    if (!connection) co_return connection;
-    const auto unfit = [](std::string reason, bool cancelled = false) {
-        return std::unexpected(TransportFailure{true, cancelled, std::move(reason)});
-    };
+    if (!connection) co_return std::unexpected(std::move(connection.error()));
     auto reply = co_await (*connection)->post("/v3/maintenance/status", "{}", timeout);
     if (!reply) co_return unfit(std::move(reply.error().reason), reply.error().cancelled);
     if (reply->status != 200) co_return unfit(gateway::read_refusal(reply->status, reply->body).message);
-    const auto status = gateway::read_status(reply->body);
-    if (!status) co_return unfit(status.error().what);
-    if (status->is_learner) co_return unfit("it is no voter yet");
-    if (status->leader == 0) co_return unfit("it knows no leader");
-    co_return connection;
+    auto status = gateway::read_status(reply->body);
+    if (!status) co_return unfit(std::move(status.error().what));
+    co_return Greeted{std::move(*connection), std::move(*status)};
+}
+
+asio::awaitable<Transported<std::unique_ptr<GatewayConnection>>> GatewayPool::open(std::size_t endpoint,
+                                                                                   milliseconds timeout) {
+    auto greeted = co_await greet(endpoint, timeout);
+    if (!greeted) co_return std::unexpected(std::move(greeted.error()));
+    if (greeted->status.is_learner) co_return unfit("it is no voter yet");
+    if (greeted->status.leader == 0) co_return unfit("it knows no leader");
+    endpoints_[endpoint].term = greeted->status.term;
+    co_return std::move(greeted->connection);
+}
+
+asio::awaitable<void> GatewayPool::leader_gone(std::size_t endpoint) {
+    const auto self = shared_from_this();
+    const auto term = endpoints_[endpoint].term;
+    asio::steady_timer pause(executor_);
+    for (auto length = kFirstLook;; length = kNextLook) {
+        pause.expires_after(length);
+        co_await pause.async_wait(asio::use_awaitable);
+        const auto seen = co_await greet(endpoint, timeout_);
+        if (seen && (seen->status.leader == 0 || seen->status.term != term)) co_return;
+    }
 }
 
 asio::awaitable<Transported<GatewayPool::Lease>> GatewayPool::take(Deadline deadline) {

@@ -7,12 +7,14 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "daemons/ssid/engine/gateway_connection.hpp"
+#include "daemons/ssid/engine/gateway_messages.hpp"
 
 namespace ssi::cluster {
 
@@ -40,6 +42,9 @@ class GatewayPool : public std::enable_shared_from_this<GatewayPool> {
     void mark_failed(std::size_t endpoint, std::string_view reason);
     /// Whether another endpoint than this one is in good standing.
     [[nodiscard]] bool has_alternative(std::size_t endpoint) const;
+    /// Waits until the endpoint says that it knows no leader, or that there was an election since the last connection
+    /// was made to it: what it was asked to pass on to the leader may then be lost, and nobody would say so.
+    boost::asio::awaitable<void> leader_gone(std::size_t endpoint);
     /// Ends the probes; nothing is taken afterwards.
     void close();
 
@@ -49,12 +54,18 @@ class GatewayPool : public std::enable_shared_from_this<GatewayPool> {
   private:
     struct Endpoint {
         std::filesystem::path socket;
+        std::uint64_t term = 0;  ///< When the last connection was made.
         bool failed = false;
         bool probing = false;  ///< A probe runs; it is the only one.
         std::vector<std::unique_ptr<GatewayConnection>> idle;
         boost::asio::cancellation_signal stop_probe;
     };
 
+    struct Greeted {
+        std::unique_ptr<GatewayConnection> connection;
+        gateway::ServerStatus status;
+    };
+    boost::asio::awaitable<Transported<Greeted>> greet(std::size_t endpoint, std::chrono::milliseconds timeout);
     boost::asio::awaitable<Transported<std::unique_ptr<GatewayConnection>>> open(std::size_t endpoint,
                                                                                  std::chrono::milliseconds timeout);
     boost::asio::awaitable<void> probe(std::size_t endpoint);

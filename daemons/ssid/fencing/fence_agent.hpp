@@ -15,8 +15,8 @@ class FenceAgent {
   public:
     virtual ~FenceAgent() = default;
     [[nodiscard]] virtual const std::string& name() const = 0;
-    /// Returns only when the member is confirmed off. Error: kFenceFailed, and then nothing is known. Bounded by the
-    /// agent's configured time-out.
+    /// Returns only when the member is confirmed off. Error: kFenceFailed, and then nothing is known. Bounded by twice
+    /// the agent's configured time-out: one call does it, one asks whether it was done.
     virtual boost::asio::awaitable<Result<void>> off(MemberName member) = 0;
 };
 

@@ -1,0 +1,168 @@
+#include "daemons/ssid/fencing/agent_program.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
+
+#include "daemons/ssid/fencing/program.hpp"
+#include "tests/unit/coroutines.hpp"
+#include "tests/unit/temporary_directory.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using testing::run;
+
+/// Agents are shell scripts that keep their plug's state in the file `power` and what they were told in `input`.
+class AgentProgramTest : public ::testing::Test {
+  protected:
+    std::filesystem::path script(const std::string& body) {
+        const auto path = directory_.path() / "agent";
+        std::ofstream(path) << "#!/bin/sh\ncd " << directory_.path().string() << "\n" << body;
+        std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+        return path;
+    }
+    FenceConfig config(const std::string& body) {
+        FenceConfig config;
+        config.name = "lab";
+        config.agent = script(body);
+        config.options = {{"ip", "10.0.0.1"}, {"password", "secret"}};
+        config.plugs = {{"MEMBER2", "outlet-7"}};
+        return config;
+    }
+    Result<void> off(FenceConfig with) {
+        AgentProgram agent(std::move(with));
+        return run(io_, agent.off(member_));
+    }
+    std::string file(const std::string& name) {
+        std::stringstream text;
+        text << std::ifstream(directory_.path() / name).rdbuf();
+        return text.str();
+    }
+
+    static constexpr auto kGood = R"(cat >> input
+if tail -1 input | grep -q action=off; then rm -f power; echo 'Success: Powered OFF'; exit 0; fi
+if [ -e power ]; then echo 'Status: ON'; exit 0; else echo 'Status: OFF'; exit 2; fi
+)";
+    testing::TemporaryDirectory directory_;
+    asio::io_context io_;
+    const MemberName member_ = MemberName::parse("MEMBER2").value();
+};
+
+TEST_F(AgentProgramTest, off_that_status_confirms_is_success) {
+    std::ofstream(directory_.path() / "power") << "on";
+    ASSERT_TRUE(off(config(kGood)));
+    EXPECT_FALSE(std::filesystem::exists(directory_.path() / "power"));
+    EXPECT_EQ(file("input"),
+              "ip=10.0.0.1\npassword=secret\nplug=outlet-7\naction=off\n"
+              "ip=10.0.0.1\npassword=secret\nplug=outlet-7\naction=status\n");
+}
+
+TEST_F(AgentProgramTest, member_without_a_plug_is_named_by_its_name) {
+    auto plain = config(kGood);
+    plain.plugs.clear();
+    ASSERT_TRUE(off(plain));
+    EXPECT_NE(file("input").find("plug=MEMBER2\n"), std::string::npos);
+}
+
+TEST_F(AgentProgramTest, option_cannot_change_the_action) {
+    auto sly = config(kGood);
+    sly.options["action"] = "status";
+    sly.options["plug"] = "other";
+    ASSERT_TRUE(off(sly));
+    EXPECT_TRUE(file("input").ends_with("plug=outlet-7\naction=status\n"));
+    EXPECT_NE(file("input").find("plug=outlet-7\naction=off\n"), std::string::npos);
+}
+
+TEST_F(AgentProgramTest, option_with_a_line_break_is_refused) {
+    auto sly = config(kGood);
+    sly.options["note"] = "x\naction=on";
+    EXPECT_FALSE(off(sly));
+    EXPECT_EQ(file("input"), "");
+}
+
+TEST_F(AgentProgramTest, refusal_fails_with_the_agents_last_words) {
+    const auto error =
+        off(config("echo trying; echo 'Unable to connect/login to fencing device' >&2; exit 1\n")).error();
+    EXPECT_EQ(error.code, ErrorCode::kFenceFailed);
+    EXPECT_EQ(error.object, "MEMBER2");
+    EXPECT_EQ(
+        error.what,
+        "fence agent lab did not confirm that MEMBER2 is off: off ended with 1: Unable to connect/login to fencing "
+        "device");
+    EXPECT_NE(error.remedy.find("set-down MEMBER2"), std::string::npos);
+}
+
+TEST_F(AgentProgramTest, agent_that_lies_is_not_believed) {
+    EXPECT_EQ(off(config("grep -q action=off && exit 0; echo 'Status: ON'; exit 0\n")).error().code,
+              ErrorCode::kFenceFailed);
+}
+
+TEST_F(AgentProgramTest, status_that_does_not_know_is_not_believed) {
+    EXPECT_EQ(off(config("grep -q action=off && exit 0; exit 1\n")).error().code, ErrorCode::kFenceFailed);
+}
+
+TEST_F(AgentProgramTest, agent_that_hangs_is_killed_with_its_children) {
+    auto hanging = config("echo $$ > pid; sleep 1000 & echo $! > child; wait\n");
+    hanging.timeout = 300ms;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto error = off(hanging).error();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+    EXPECT_EQ(error.code, ErrorCode::kFenceFailed);
+    EXPECT_NE(error.what.find("did not end within 300ms"), std::string::npos) << error.what;
+    // The child's zombie may still wait for the machine's init, but it runs no more.
+    const auto stat = "/proc/" + std::to_string(std::stoi(file("child"))) + "/stat";
+    std::stringstream state;
+    state << std::ifstream(stat).rdbuf();
+    EXPECT_TRUE(state.str().empty() || state.str().find(") Z ") != std::string::npos ||
+                state.str().find(") X ") != std::string::npos)
+        << state.str();
+    EXPECT_EQ(::kill(std::stoi(file("pid")), 0), -1);
+}
+
+TEST_F(AgentProgramTest, agent_that_floods_is_bounded_and_not_held_up) {
+    ASSERT_TRUE(off(config("grep -q action=off || exit 2; yes | head -c 20000000; exit 0\n")));
+}
+
+TEST_F(AgentProgramTest, agent_that_cannot_be_started_is_an_error) {
+    auto missing = config(kGood);
+    missing.agent = directory_.path() / "absent";
+    EXPECT_EQ(off(missing).error().code, ErrorCode::kFenceFailed);
+}
+
+TEST_F(AgentProgramTest, control_bytes_do_not_reach_the_log) {
+    const auto error = off(config("printf 'bad \\033[2J\\001 words\\n'; exit 1\n")).error();
+    EXPECT_NE(error.what.find("bad ?[2J? words"), std::string::npos) << error.what;
+}
+
+class ProgramTest : public AgentProgramTest {};
+
+TEST_F(ProgramTest, output_is_kept_up_to_its_limit) {
+    const auto outcome = run(io_, run_program({script("yes | head -c 1000000\n"), {}, "", 10s})).value();
+    EXPECT_EQ(outcome.output.size(), kOutputLimit);
+}
+
+TEST_F(ProgramTest, large_input_that_nobody_reads_holds_up_nobody) {
+    const auto outcome = run(io_, run_program({script("exit 3\n"), {}, std::string(1'000'000, 'x'), 10s})).value();
+    EXPECT_EQ(outcome.exit_status, 3);
+}
+
+TEST_F(ProgramTest, child_left_behind_does_not_hold_up_the_end) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto outcome = run(io_, run_program({script("sleep 1000 & echo $! > child; echo done\n"), {}, "", 10s}));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+    EXPECT_EQ(outcome.value().output, "done\n");
+    ::kill(std::stoi(file("child")), SIGKILL);
+}
+
+TEST_F(ProgramTest, death_by_signal_is_an_exit_status) {
+    EXPECT_EQ(run(io_, run_program({script("kill -TERM $$\n"), {}, "", 10s})).value().exit_status, 128 + SIGTERM);
+}
+
+}  // namespace
+}  // namespace ssi::cluster

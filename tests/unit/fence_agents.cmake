@@ -1,0 +1,1 @@
+ssi_unit_test(fence_agents_test agent_program_test.cpp LIBS ssi_fence_agents)

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "lib/common/notifier.hpp"
+
 namespace ssi::sim {
 
 using namespace std::chrono_literals;
@@ -118,24 +120,32 @@ class SimHypervisor final : public cluster::Hypervisor {
     awaitable<Result<std::string>> definition(GuestName guest) override { co_return xml_of(guest); }
 
   private:
-    /// The work goes on when the ssid that asked for it is gone.
     template <class T>
-    awaitable<T> in_libvirtd(awaitable<T> work) {
-        struct Outcome {
-            explicit Outcome(const boost::asio::any_io_executor& executor) : done(executor) {}
-            std::optional<T> value;
-            Notifier done;
-        };
-        auto& world = process_.world();
-        auto outcome = std::make_shared<Outcome>(world.executor());
+    struct Outcome {
+        explicit Outcome(const boost::asio::any_io_executor& executor) : done(executor) {}
+        std::optional<T> value;
+        Notifier done;
+    };
+
+    template <class T>
+    std::shared_ptr<Outcome<T>> begin(awaitable<T> work) {
+        const auto executor = process_.world().executor();
+        auto outcome = std::make_shared<Outcome<T>>(executor);
         co_spawn(
-            world.executor(),
-            [](awaitable<T> task, std::shared_ptr<Outcome> into) -> awaitable<void> {
+            executor,
+            [](awaitable<T> task, std::shared_ptr<Outcome<T>> into) -> awaitable<void> {
                 into->value = co_await std::move(task);
                 into->done.notify();
             }(std::move(work), outcome),
             detached);
-        if (!outcome->value) co_await outcome->done.wait_after(0);
+        return outcome;
+    }
+
+    /// The work goes on when the ssid that asked for it is gone.
+    template <class T>
+    awaitable<T> in_libvirtd(awaitable<T> work) {
+        const auto outcome = begin(std::move(work));
+        co_await outcome->done.wait_after(0);
         co_await ssid_.travel();
         co_return std::move(*outcome->value);
     }
@@ -176,13 +186,19 @@ class SimHypervisor final : public cluster::Hypervisor {
         return failure(ErrorCode::kHypervisorFailed, "cannot connect to " + target.name.str());
     }
 
-    static gate::QemuOwner owner_of(const Qemu& qemu) { return {qemu.uuid, qemu.guest.str(), qemu.pid}; }
+    static gate::QemuOwner owner_of(const Qemu& qemu) {
+        return {qemu.uuid, qemu.guest.str(), qemu.pid, qemu.awaits_migration};
+    }
 
     awaitable<Result<void>> call_hook(Host& target, HookRequest request) {
         auto* node = target.node;
         if (node == nullptr || !target.is_up() || target.machine.is_frozen())
             co_return failure(ErrorCode::kDoorClosed, "ssid does not answer");
-        co_return co_await node->guests.hook(std::move(request));
+        // The hook's own time-out; ssid may have died over it.
+        const auto outcome = begin(node->guests.hook(std::move(request)));
+        co_await wait_change_or_time(outcome->done, 0, process_, host_.cluster.timing.hook);
+        if (!outcome->value) co_return failure(ErrorCode::kTimedOut, "ssid does not answer");
+        co_return *outcome->value;
     }
 
     /// Makes a QEMU that does not execute yet; returns its pid.
@@ -198,7 +214,7 @@ class SimHypervisor final : public cluster::Hypervisor {
         co_await process_.sleep(process_.world().between(10ms, 200ms));
         if (!target.is_up() || target.find(guest) != nullptr)
             co_return failure(ErrorCode::kHypervisorFailed, "connection lost");
-        const Qemu qemu{guest, uuid_of(guest), host_.cluster.next_pid++, false};
+        const Qemu qemu{guest, uuid_of(guest), host_.cluster.next_pid++, !incoming.empty(), false};
         if (auto registered = target.rights.register_life(owner_of(qemu), 1, process_.now()); !registered)
             co_return std::unexpected(registered.error());
         target.qemus[qemu.pid] = qemu;

@@ -22,6 +22,7 @@ struct Qemu {
     GuestName guest;
     GuestUuid uuid;
     std::int64_t pid = 0;
+    bool awaits_migration = false;
     bool executes = false;  ///< Its CPUs run (or will, when the machine thaws).
 };
 

@@ -38,11 +38,7 @@ Snapshot Store::read(const std::string& prefix) const {
 }
 
 std::vector<Change> Store::changes_after(Revision after) const {
-    auto first = std::ranges::upper_bound(history_, after, {}, &Change::modified);
-    std::vector<Change> changes;
-    while (first != history_.end() && (changes.empty() || first->modified == changes.front().modified))
-        changes.push_back(*first++);
-    return changes;
+    return {std::ranges::upper_bound(history_, after, {}, &Change::modified), history_.end()};
 }
 
 boost::asio::awaitable<Result<CommitResult>> SimEngine::commit(Transaction transaction) {
@@ -92,7 +88,7 @@ class SimWatch final : public cluster::Watch {
             if (!reach_.has_majority) continue;
             auto changes = store_.changes_after(after_);
             if (changes.empty()) continue;
-            after_ = changes.front().modified;
+            after_ = changes.back().modified;
             co_return changes;
         }
     }

@@ -18,7 +18,7 @@ class Store {
   public:
     cluster::CommitResult commit(const cluster::Transaction& transaction);
     [[nodiscard]] cluster::Snapshot read(const std::string& prefix) const;
-    /// Changes after a revision, at most of one revision at a time.
+    /// All changes after a revision.
     [[nodiscard]] std::vector<cluster::Change> changes_after(cluster::Revision after) const;
 
   private:

@@ -23,6 +23,7 @@ const GuestName kGuest = guest("linux01");
 const GuestUuid kUuid = uuid(1);
 const RunId kRun{"run-1"};
 const QemuOwner kOwner{kUuid, "linux01", kPid};
+const QemuOwner kIncomingOwner{kUuid, "linux01", kPid, true};
 
 /// A table in which linux01 has come as far as the named step.
 struct TableOf {
@@ -209,20 +210,43 @@ TEST(RightTable, diskless_guest_is_handed_over_at_its_bare_register) {
     EXPECT_EQ(at.state(), RightState::kAcquired);
 }
 
-TEST(RightTable, paused_guest_is_handed_over_at_once) {
-    TableOf at;
-    at.acquired().table.release(kOwner, "/d1");
-    ASSERT_TRUE(at.table.hand_over(kGuest, kRun));
-    EXPECT_EQ(at.state(), RightState::kHandedOver);
-    EXPECT_FALSE(at.table.register_one_shot(kOwner));
+// A paused guest would arrive paused, and nobody would ever ask the destination's door.
+TEST(RightTable, paused_guest_is_not_handed_over) {
+    TableOf paused;
+    paused.acquired().table.release(kOwner, "/d1");
+    EXPECT_EQ(paused.table.hand_over(kGuest, kRun).error().code, ErrorCode::kGuestNotRunning);
+    EXPECT_TRUE(paused.table.register_one_shot(kOwner));
+
+    TableOf never_run;
+    never_run.registered();
+    EXPECT_EQ(never_run.table.hand_over(kGuest, kRun).error().code, ErrorCode::kGuestNotRunning);
 }
 
-TEST(RightTable, guest_never_resumed_is_kept_as_registered) {
+TEST(RightTable, hand_over_may_be_repeated_after_the_switch_over) {
     TableOf at;
-    at.registered();
+    at.acquired();
     ASSERT_TRUE(at.table.hand_over(kGuest, kRun));
-    ASSERT_TRUE(at.table.keep(kGuest, kRun));
-    EXPECT_EQ(at.state(), RightState::kRegistered);
+    at.table.release(kOwner, "/d1");
+    EXPECT_TRUE(at.table.hand_over(kGuest, kRun));
+    EXPECT_EQ(at.state(), RightState::kHandedOver);
+}
+
+// R1: a `virsh start` between libvirt's two hook calls for an incoming guest uses up the token of the relocation.
+TEST(RightTable, cold_start_with_the_token_of_a_relocation_never_runs) {
+    RightTable table;
+    ASSERT_TRUE(table.grant(kGuest, kUuid, kRun, RightKind::kIncoming, 30s, kNow));
+    ASSERT_TRUE(table.register_life(kOwner, 1, kNow));
+    EXPECT_EQ(table.register_one_shot(kOwner).error().code, ErrorCode::kGuestBusy);
+    EXPECT_EQ(table.acquire(kOwner, "/d1").error().code, ErrorCode::kGuestBusy);
+    EXPECT_EQ(table.cancel(kGuest, kRun).outcome, CancelOutcome::kCancelled);
+}
+
+TEST(RightTable, incoming_guest_may_run_and_later_resume) {
+    RightTable table;
+    ASSERT_TRUE(table.grant(kGuest, kUuid, kRun, RightKind::kIncoming, 30s, kNow));
+    ASSERT_TRUE(table.register_life(kOwner, 1, kNow));
+    EXPECT_TRUE(table.register_one_shot(kIncomingOwner));
+    EXPECT_TRUE(table.acquire(kIncomingOwner, "/d1"));
 }
 
 TEST(RightTable, hand_over_and_keep_of_an_unknown_run_are_refused) {
@@ -254,7 +278,7 @@ TEST(RightTable, cancel_of_a_granted_right_takes_it) {
 TEST(RightTable, cancel_after_the_first_instruction_says_acquired_even_when_it_has_ended) {
     TableOf at;
     at.registered(RightKind::kIncoming);
-    ASSERT_TRUE(at.table.register_one_shot(kOwner));
+    ASSERT_TRUE(at.table.register_one_shot(kIncomingOwner));
     EXPECT_EQ(at.table.cancel(kGuest, kRun).outcome, CancelOutcome::kAcquired);
     at.table.ended(kRun);
     EXPECT_EQ(at.table.cancel(kGuest, kRun).outcome, CancelOutcome::kAcquired);
@@ -330,13 +354,14 @@ class RandomWalk {
     void step() {
         const auto number = pick(2) + 1;
         const auto name = guest(std::format("guest{}", number));
-        const QemuOwner owner{uuid(number), name.str(), static_cast<std::int64_t>(100 + pick(4))};
+        const QemuOwner owner{uuid(number), name.str(), static_cast<std::int64_t>(100 + pick(4)), pick(2) == 0};
         const RunId run(std::format("{}-{}", number, pick(runs_ / 8 + 2)));
         now_ += std::chrono::seconds(pick(3));
         switch (pick(11)) {
             case 0:
                 ++runs_;
-                if (table_.grant(name, owner.uuid, run, RightKind::kStart, 10s, now_)) {
+                if (table_.grant(name, owner.uuid, run, pick(3) == 0 ? RightKind::kIncoming : RightKind::kStart, 10s,
+                                 now_)) {
                     EXPECT_FALSE(over_.contains(run)) << "a run that is over was granted";
                     allowed_.insert(run);
                 }

@@ -26,11 +26,16 @@ Fencing::Fencing(Membership& membership, PeerWatch& watch, ClusterView& view,
       executor_(executor) {}
 
 void Fencing::consider() {
-    if (!watch_.is_coordinator(view_.state())) return;
-    for (const auto& target : watch_.silent())
-        if (under_way_.insert(target).second)
-            boost::asio::co_spawn(executor_, fence(target, view_.state().modified(alive_key(target))),
-                                  boost::asio::detached);
+    const auto& state = view_.state();
+    // An intent of our own that a restart of ssid left open: nobody else takes it from a living member.
+    for (const auto& [target, intent] : state.fences())
+        if (intent.value.by == membership_.own()) begin(target, intent.value.alive);
+    if (!watch_.is_coordinator(state)) return;
+    for (const auto& target : watch_.silent()) begin(target, state.modified(alive_key(target)));
+}
+
+void Fencing::begin(const MemberName& target, Revision alive_seen) {
+    if (under_way_.insert(target).second) boost::asio::co_spawn(executor_, fence(target, alive_seen), boost::asio::detached);
 }
 
 boost::asio::awaitable<void> Fencing::fence(MemberName target, Revision alive_seen) {

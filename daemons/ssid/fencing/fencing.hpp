@@ -22,6 +22,7 @@ class Fencing {
     void consider();
 
   private:
+    void begin(const MemberName& target, Revision alive_seen);
     boost::asio::awaitable<void> fence(MemberName target, Revision alive_seen);
     boost::asio::awaitable<Result<void>> cut_power(MemberName target);
     boost::asio::awaitable<Result<void>> judge(MemberName target, std::string reason);

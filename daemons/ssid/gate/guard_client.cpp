@@ -141,8 +141,6 @@ void GuardClient::disconnect() {
     socket_.close(ignored);
     connected_ = false;
     queue_.clear();
-    for (auto& [id, reply] : calls_)
-        if (!reply) reply = unreachable(path_);
     changed_.notify();
 }
 
@@ -154,22 +152,26 @@ asio::awaitable<bool> GuardClient::wait_connected(BootTime deadline) {
 
 asio::awaitable<Result<json::Object>> GuardClient::call(json::Object message) {
     const auto deadline = clock_.now() + kCallTime;
-    if (!co_await wait_connected(deadline - kAnswerTime)) co_return unreachable(path_);
-
-    const auto id = ++last_id_;
+    const auto begin_by = deadline - kAnswerTime;
     message["v"] = 1;
-    message["id"] = id;
-    message["deadline_ms"] = (deadline - kAnswerTime).time_since_epoch().count();
-    queue_.push_back(boost::json::serialize(message) + '\n');
-    calls_[id];
-    if (!std::exchange(writing_, true)) gate::spawn(executor_, write_queue(connection_));
+    message["deadline_ms"] = begin_by.time_since_epoch().count();
+    // Every operation may be repeated without harm, so one that a restart of the guard has cut off is sent again.
+    while (co_await wait_connected(begin_by)) {
+        const auto connection = connection_;
+        const auto id = ++last_id_;
+        message["id"] = id;
+        queue_.push_back(boost::json::serialize(message) + '\n');
+        calls_[id];
+        if (!std::exchange(writing_, true)) gate::spawn(executor_, write_queue(connection));
 
-    while (!calls_[id] && clock_.now() < deadline)
-        co_await wait_change_or_time(changed_, changed_.count(), clock_, deadline - clock_.now());
-    auto reply = std::move(calls_[id]);
-    calls_.erase(id);
-    if (!reply) co_return unreachable(path_);
-    co_return std::move(*reply);
+        while (!calls_[id] && connected_ && connection == connection_ && clock_.now() < deadline)
+            co_await wait_change_or_time(changed_, changed_.count(), clock_, deadline - clock_.now());
+        auto reply = std::move(calls_[id]);
+        calls_.erase(id);
+        if (reply) co_return std::move(*reply);
+        if (clock_.now() >= begin_by) break;
+    }
+    co_return unreachable(path_);
 }
 
 asio::awaitable<void> GuardClient::write_queue(std::uint64_t connection) {

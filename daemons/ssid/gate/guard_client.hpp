@@ -18,9 +18,9 @@
 
 namespace ssi::cluster {
 
-/// Connects by itself, again and again, while `run` runs. A call made meanwhile waits for the connection within its
-/// second, so a restart of the guard is not noticed. After kGuardUnreachable the request was either performed before
-/// its second was over, or never will be: it carries its deadline.
+/// Connects by itself, again and again, while `run` runs. A call that finds no connection, or loses it, goes on with
+/// the next one within its second, so a restart of the guard is not noticed. After kGuardUnreachable the request was
+/// either performed before its second was over, or never will be: it carries its deadline.
 class GuardClient final : public GuardLink {
   public:
     GuardClient(boost::asio::any_io_executor executor, Clock& clock, std::filesystem::path socket);

@@ -2,6 +2,7 @@
 
 #include <format>
 
+#include "daemons/ssid/gate/qemu_process.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::gate {
@@ -41,13 +42,14 @@ Result<void> LockSession::call(const RegisterCall& call) {
     if (owner_ || life_) return out_of_turn("a connection was registered twice");
     if (call.pid <= 1 || peer_.pid <= 0)
         return out_of_turn(std::format("pid {} is none of a QEMU in ssi-guard's PID namespace", call.pid));
-    QemuOwner owner{call.uuid, call.name, call.pid};
+    QemuOwner owner{call.uuid, call.name, call.pid, false};
     if (peer_.pid == static_cast<pid_t>(call.pid)) {
         auto run = guard_.register_life(owner, socket_);
         if (!run) return std::unexpected(run.error());
         life_ = std::move(*run);
-    } else if (auto known = guard_.register_one_shot(owner); !known) {
-        return known;
+    } else {
+        owner.awaits_migration = awaits_migration(static_cast<pid_t>(call.pid));
+        if (auto known = guard_.register_one_shot(owner); !known) return known;
     }
     owner_ = std::move(owner);
     return {};

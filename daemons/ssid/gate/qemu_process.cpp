@@ -11,6 +11,7 @@
 #include <charconv>
 #include <csignal>
 #include <format>
+#include <fstream>
 #include <string>
 
 namespace ssi::gate {
@@ -66,6 +67,14 @@ Result<int> open_pidfd_of_peer(int socket, pid_t pid) {
 }
 
 }  // namespace
+
+bool awaits_migration(pid_t pid) {
+    std::ifstream arguments(std::format("/proc/{}/cmdline", pid));
+    std::string argument;
+    while (std::getline(arguments, argument, '\0'))
+        if (argument == "-incoming") return true;
+    return false;
+}
 
 Result<QemuProcess> QemuProcess::at_socket(const boost::asio::any_io_executor& executor, int socket, pid_t pid) {
     const auto pidfd = open_pidfd_of_peer(socket, pid);

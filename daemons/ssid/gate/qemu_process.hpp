@@ -10,6 +10,10 @@
 
 namespace ssi::gate {
 
+/// The process was started to receive a memory image: libvirt gives such a QEMU the option "-incoming". False also when
+/// it is gone.
+[[nodiscard]] bool awaits_migration(pid_t pid);
+
 /// Owns its descriptor. The process is gone when `descriptor()` is readable, reaped by its parent or not.
 class QemuProcess {
   public:

@@ -79,13 +79,12 @@ Result<void> RightTable::hand_over(const GuestName& guest, const RunId& run) {
     if (!found.qemu || found.doomed)
         return failure(ErrorCode::kGuestNotRunning, std::format("guest {} has no QEMU to hand over", guest.str()),
                        guest.str(), std::format("see: ssictl guest show {}", guest.str()));
+    if (found.leaving) return {};
+    if (found.right.state != RightState::kAcquired)
+        return failure(ErrorCode::kGuestNotRunning,
+                       std::format("guest {} is paused, so it cannot be moved", guest.str()), guest.str(),
+                       std::format("resume it first: virsh resume {}", guest.str()));
     found.leaving = true;
-    // A paused guest sends no RELEASE when it is moved: its right ends now. Whether it would ACQUIRE on a resume is not
-    // known (its last disk may have been detached), so its REGISTER is refused already.
-    if (found.right.state != RightState::kAcquired) {
-        found.right.state = RightState::kHandedOver;
-        found.announces = false;
-    }
     return {};
 }
 
@@ -295,6 +294,14 @@ Result<GuestRight*> RightTable::admitted(const QemuOwner& owner) {
                                    it->second.right.guest.str()),
                        it->second.right.guest.str(),
                        std::format("see: ssictl guest show {}", it->second.right.guest.str()));
+    // R1: the token of a relocation is for a QEMU that waits for a memory image, not for a cold start that slipped in
+    // between libvirt's two hook calls. Only the process itself tells the two apart.
+    if (it->second.right.kind == RightKind::kIncoming && it->second.right.state == RightState::kRegistered &&
+        !owner.awaits_migration)
+        return failure(ErrorCode::kGuestBusy,
+                       std::format("guest {} is being moved to this member and runs on another one until then",
+                                   it->second.right.guest.str()),
+                       it->second.right.guest.str(), "wait until the move has ended");
     return &it->second;
 }
 

@@ -38,6 +38,7 @@ struct QemuOwner {
     GuestUuid uuid;
     std::string name;
     std::int64_t pid = 0;
+    bool awaits_migration = false;  ///< Its command line says "-incoming". Needed of one-shot calls only.
 };
 
 /// One right with what the door must remember of it.
@@ -68,7 +69,8 @@ class RightTable {
     /// here, with kNoRight when the run has ended or was cancelled before, with kDoorClosed after expel.
     Result<void> grant(const GuestName& guest, const GuestUuid& uuid, const RunId& run, RightKind kind,
                        std::chrono::milliseconds lifetime, BootTime now);
-    /// From now on the first RELEASE ends the right; at once if the guest is paused (SAFETY 22).
+    /// From now on the first RELEASE ends the right (SAFETY 22). Refused with kGuestNotRunning when the guest is
+    /// paused: it would arrive paused, and no ACQUIRE would ever say that it is there. Repeated: no further effect.
     Result<void> hand_over(const GuestName& guest, const RunId& run);
     /// The relocation was aborted: undoes hand_over; a right handed over is released and may be acquired again.
     Result<void> keep(const GuestName& guest, const RunId& run);

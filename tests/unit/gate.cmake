@@ -1,2 +1,8 @@
 ssi_unit_test(gate_right_table_test gate_right_table_test.cpp LIBS ssi_right_table)
 ssi_unit_test(gate_lock_rpc_test gate_lock_rpc_test.cpp LIBS ssi_lock_rpc)
+ssi_unit_test(gate_guard_test gate_guard_test.cpp gate_processes.cpp LIBS ssi_guard_client ssi_lock_rpc)
+ssi_unit_test(gate_hook_test gate_hook_test.cpp gate_processes.cpp LIBS ssi_guard_client ssi_lock_rpc)
+add_dependencies(gate_guard_test ssi-guard)
+add_dependencies(gate_hook_test ssi-hook)
+target_compile_definitions(gate_guard_test PRIVATE SSI_GUARD="$<TARGET_FILE:ssi-guard>")
+target_compile_definitions(gate_hook_test PRIVATE SSI_HOOK="$<TARGET_FILE:ssi-hook>")

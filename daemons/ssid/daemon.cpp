@@ -30,10 +30,9 @@ namespace {
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
 
-std::vector<std::unique_ptr<FenceAgent>> fence_agents(const boost::asio::any_io_executor& executor,
-                                                      const SystemConfig& config) {
+std::vector<std::unique_ptr<FenceAgent>> fence_agents(const SystemConfig& config) {
     std::vector<std::unique_ptr<FenceAgent>> agents;
-    for (const auto& fence : config.fences) agents.push_back(std::make_unique<AgentProgram>(executor, fence));
+    for (const auto& fence : config.fences) agents.push_back(std::make_unique<AgentProgram>(fence));
     return agents;
 }
 
@@ -54,7 +53,7 @@ struct Daemon::Parts {
           view(engine, clock, executor),
           membership(own, config.timing, view, guard, boot, clock),
           watch(own, config.timing.silence, config.timing.beat, config.timing.boot),
-          fencing(membership, watch, view, fence_agents(executor, config), clock, executor),
+          fencing(membership, watch, view, fence_agents(config), clock, executor),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor) {}
 
     void spawn(awaitable<void> work) {

@@ -1,16 +1,17 @@
 /// The first and only process of the lab's guests: it ticks a counter to the serial console every 100 ms and answers
-/// commands there. Statically linked, so that the initramfs holds this file, kernel modules and busybox for a look round.
+/// commands there. Statically linked, so that the initramfs holds this file, kernel modules and busybox for a look
+/// round.
 ///
 /// Lines out:  RUN boot | RUN tick N | RUN reply ID TEXT          RUN: random, of this boot; N counts up from 1
 /// Lines in:   ID COMMAND [ARGUMENT]...                           ID: any word; comes back with the answer
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/input.h>
 #include <linux/reboot.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -200,7 +201,9 @@ std::optional<std::uint64_t> number_in(const std::string& text) {
 }
 
 std::string answer(const std::vector<std::string>& words) {
-    const auto number = [&](std::size_t index) { return index < words.size() ? number_in(words[index]) : std::nullopt; };
+    const auto number = [&](std::size_t index) {
+        return index < words.size() ? number_in(words[index]) : std::nullopt;
+    };
     const std::string& verb = words[0];
     if (verb == "ping") {
         return "pong";
@@ -217,7 +220,8 @@ std::string answer(const std::vector<std::string>& words) {
     if (verb == "dirty" && number(1)) {
         return dirty_memory(*number(1));
     }
-    return "error usage: ping | write DEV BLOCKS SEED | read DEV BLOCK | verify DEV BLOCKS SEED | dirty MIB | sh COMMAND "
+    return "error usage: ping | write DEV BLOCKS SEED | read DEV BLOCK | verify DEV BLOCKS SEED | dirty MIB | sh "
+           "COMMAND "
            "| poweroff";
 }
 

@@ -4,7 +4,7 @@
 ///     lun_layer STORAGE MOUNT CONTROL
 ///
 /// CONTROL is a UNIX socket; one line a connection, the answer is "ok ..." or "error ...":
-///     fail LUN reads|writes|all|hang     heal LUN     faults     power-off
+///     fail LUN reads|writes|all|hang     heal LUN     faults     forget LUN     power-off
 /// A hung request is kept, blocking no thread, until heal carries it out or power-off fails it. After the answer to
 /// power-off no request of this member reaches the storage any more. fsync is answered at once: the storage behind a
 /// LUN keeps what it has acknowledged; what a member loses with its power is its own page cache.
@@ -85,8 +85,8 @@ class Luns {
         {
             const std::shared_lock lock(mutex_);
             Lun& lun = *luns_[inode - 2];
-            const bool fails = is_off_ || lun.fault == Fault::kAll ||
-                               lun.fault == (is_write ? Fault::kWrites : Fault::kReads);
+            const bool fails =
+                is_off_ || lun.fault == Fault::kAll || lun.fault == (is_write ? Fault::kWrites : Fault::kReads);
             if (fails) {
                 fuse_reply_err(request, EIO);
                 return;
@@ -121,8 +121,20 @@ class Luns {
         return "error fault must be reads, writes, all or hang";
     }
 
-    std::string heal(const std::string& name) {
-        return set(name, Fault::kNone);
+    std::string heal(const std::string& name) { return set(name, Fault::kNone); }
+
+    /// The LUN is taken away: its file is closed, its name may come back as another file. What hung has failed.
+    std::string forget(const std::string& name) {
+        const std::unique_lock lock(mutex_);
+        for (const auto& lun : luns_) {
+            if (lun->name == name) {
+                release(*lun, false);
+                ::close(std::exchange(lun->fd, -1));
+                lun->name.clear();
+                lun->fault = Fault::kNone;
+            }
+        }
+        return "ok";
     }
 
     std::string faults() {
@@ -236,8 +248,7 @@ void on_read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offse
     });
 }
 
-void on_write(fuse_req_t request, fuse_ino_t inode, const char* data, std::size_t size, off_t offset,
-              fuse_file_info*) {
+void on_write(fuse_req_t request, fuse_ino_t inode, const char* data, std::size_t size, off_t offset, fuse_file_info*) {
     // A copy, since FUSE's buffer is gone after this call and the request may be held.
     auto copy = std::make_shared<std::vector<char>>(data, data + size);
     luns->submit(request, inode, true, [request, copy, offset](int fd) {
@@ -267,6 +278,9 @@ std::string answer(const std::string& line) {
     }
     if (verb == "heal") {
         return luns->heal(name);
+    }
+    if (verb == "forget") {
+        return luns->forget(name);
     }
     if (verb == "faults") {
         return luns->faults();

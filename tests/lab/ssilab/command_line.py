@@ -23,7 +23,7 @@ def _size(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ssi-lab", description="A cluster of SSI members on this machine: docs/lab.md.")
+    parser = argparse.ArgumentParser(prog="ssi-lab", description="A cluster of SSI members here (docs/lab.md).")
     parser.add_argument("--name", default="default", help="which lab; several run side by side (default: %(default)s)")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--timing-scale", type=float, default=2.0, help="[timing] scale (default: %(default)s)")
     up.add_argument("--no-packages", action="store_true", help="members without our packages")
     verb("down", "remove everything of the lab")
-    verb("reset", "guests gone, state empty, members up")
+    verb("reset", "guests and LUNs gone, state empty, links whole, members up")
     verb("status", "members, links, LUNs, guests").add_argument("--json", action="store_true")
     execute = verb("exec", "run a command in a member; its exit code is passed on", "MEMBER")
     execute.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD...")
@@ -113,7 +113,8 @@ def _print_status(status: dict) -> None:
     print(f"  links: {len(status['links'])}, cut: {sum(1 for link in marked if link['cut'])}")
     for link in marked:
         speed = f", {link['mbit']:g} Mbit/s" if link["mbit"] else ""
-        print(f"    {' - '.join(link['members'])} link {link['link']}: {'cut ' + link['cut'] if link['cut'] else 'up'}{speed}")
+        state = f"cut {link['cut']}" if link["cut"] else "up"
+        print(f"    {' - '.join(link['members'])} link {link['link']}: {state}{speed}")
     for lun, size in status["luns"].items():
         print(f"  LUN {lun}: {size >> 20} MiB")
     for guest, places in status["guests"].items():

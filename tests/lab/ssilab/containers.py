@@ -76,7 +76,7 @@ class Member:
                 raise LabError(f"{self.name} is on already")
             self._clear_remains()
             self._cgroup.create()
-            self._mount_root()
+            self.mount_root()
             self.luns.start(self._layout.load().luns)  # as they are now, not when this object was made
             self._network.renew(self.name)
             self._network.switch_on(self.name)
@@ -141,6 +141,16 @@ class Member:
             raise LabError(f"{self.name} is {self.power()}: only a paused member can be resumed")
         self._cgroup.thaw()
 
+    def mount_root(self) -> None:
+        """The member's disk, at `root`. It stays mounted without power: to unmount it is to write back all it holds."""
+        if os.path.ismount(self.root):
+            return
+        for directory in ("upper", "work", "root", "journal"):
+            (self._state / directory).mkdir(parents=True, exist_ok=True)
+        layers = ":".join(filter(None, [self._cluster.packages, str(tree_path("member"))]))
+        run("mount", "-t", "overlay", self._unit, "-o",
+            f"lowerdir={layers},upperdir={self._state}/upper,workdir={self._state}/work", str(self.root))
+
     # ---- inside -----------------------------------------------------------------------------------------------------
 
     def command_line(self, *command: str) -> list[str]:
@@ -168,12 +178,20 @@ class Member:
     def try_exec(self, *command: str, timeout: float = 30, input_text: str | None = None,
                  ) -> subprocess.CompletedProcess[str]:
         """Runs a command inside; its exit code is in the answer. LabError only if it could not run or took too long."""
+        # A session of its own: nothing in the member can signal the group of the tool, and a time-out ends all of it.
+        process = subprocess.Popen(self.command_line(*command), text=True, errors="replace", start_new_session=True,
+                                   stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            return subprocess.run(self.command_line(*command), timeout=timeout, text=True, errors="replace",
-                                  input=input_text, stdin=subprocess.DEVNULL if input_text is None else None,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        except subprocess.TimeoutExpired as expired:
-            raise LabError(f"on {self.name} '{shlex.join(command)}' did not end within {timeout:g} s") from expired
+            output, errors = process.communicate(input_text, timeout)
+        except BaseException as reason:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            if isinstance(reason, subprocess.TimeoutExpired):
+                raise LabError(f"on {self.name} '{shlex.join(command)}' did not end within {timeout:g} s") from reason
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
     def exec(self, *command: str, timeout: float = 30, input_text: str | None = None) -> str:
         """As try_exec, but a failure is a LabError; returns standard output."""
@@ -188,21 +206,14 @@ class Member:
     def _power_lock(self) -> contextlib.AbstractContextManager[None]:
         return self._layout.lock(f"power-{self.name}")
 
-    def _mount_root(self) -> None:
-        for directory in ("upper", "work", "root", "journal"):
-            (self._state / directory).mkdir(parents=True, exist_ok=True)
-        layers = ":".join(filter(None, [self._cluster.packages, str(tree_path("member"))]))
-        run("mount", "-t", "overlay", self._unit, "-o",
-            f"lowerdir={layers},upperdir={self._state}/upper,workdir={self._state}/work", str(self.root))
-
     def _start_nspawn(self) -> None:
         sockets = self._layout.sockets(self.name)
         binds = {self._layout.shared: "/srv/ssi-lab", sockets: "/run/ssi-lab", self.luns.nodes: "/dev/ssi-lab",
                  self.journal: "/run/log/journal", Path("/dev/net/tun"): "/dev/net/tun"}
-        command = ["systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self._unit}",
+        # nspawn itself runs in the namespace: told to join one, it would mount a /sys that shows the host's interfaces.
+        command = ["nsenter", f"--net=/run/netns/{self._unit}", "systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self._unit}",
                    f"--hostname={self.name}", "--register=no", "--keep-unit", "--boot", "--console=read-only",
                    "--resolv-conf=off", "--timezone=off", "--link-journal=no", f"--capability={_EXTRA_CAPABILITIES}",
-                   f"--network-namespace-path=/run/netns/{self._unit}",
                    *(f"--bind={source}:{target}" for source, target in binds.items())]
         join = "".join(f"echo $$ >{shlex.quote(str(file))}; " for file in self._cgroup.entry_files())
         with open(self._state / "console.log", "ab") as console:
@@ -210,12 +221,11 @@ class Member:
                 ["sh", "-c", join + 'exec "$@"', "ssi-lab", *command], stdin=subprocess.DEVNULL, stdout=console,
                 stderr=console, start_new_session=True,
                 # A host with cgroup v1 would else give a systemd 257 hierarchies that it no longer knows.
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
+                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"})
         record_process(self._nspawn_record, process.pid)
 
     def _clear_remains(self) -> None:
-        """What a dead member leaves behind: mounts, loop devices, cgroups. Harmless when there is nothing."""
-        unmount(self.root)
+        """What a dead member leaves behind: loop devices, its LUN layer, cgroups. Harmless when there is nothing."""
         self.luns.stop()
         self._nspawn_record.unlink(missing_ok=True)
         with contextlib.suppress(OSError):

@@ -99,10 +99,14 @@ class Guests:
         return guest
 
     def remove(self, name: str) -> None:
-        """Destroys and undefines it on every member that is on; forgets it."""
+        """Destroys and undefines it on every member that is on, and forgets it."""
         for member in self._running():
             member.try_exec("virsh", "destroy", name)
             member.try_exec("virsh", "undefine", name)
+        self.forget(name)
+
+    def forget(self, name: str) -> None:
+        """Only the lab's own knowledge of it: its record, its XML, its console log."""
         for file in (self._directory / f"{name}.json", self._layout.shared / "guests" / f"{name}.xml",
                      self.console_file(name)):
             file.unlink(missing_ok=True)

@@ -21,13 +21,37 @@ from .links import Network, remove_namespaces
 from .luns import lun_layer_program, release_leftovers
 from .member_files import make_pki, write_member_files
 from .packages import package_layer
-from .processes import LabError, end_recorded_process, say, wait_until
+from .processes import LabError, end_recorded_process, run, say, wait_until
 from .trees import tree_path
 
 Answer = TypeVar("Answer")
 
-# Started by the packages, in the order of a start; reset stops them in reverse.
-_OUR_UNITS = ["isfcd.service", "ssi-guard.service", "ssi-etcd.service", "ssid.service"]
+# What reset runs in a member. All is killed, not asked: with its state gone there is nobody to say goodbye to, and no
+# hook or lock door of a broken build can hold it up.
+_STOP = """
+# What "ssi-lab exec" left running. 0 is a process outside the container (nsenter), and for kill our own group.
+for pid in $(cat /sys/fs/cgroup/init.scope/cgroup.procs); do
+    [ $pid -le 1 ] || [ $pid = $$ ] || kill -KILL $pid 2>/dev/null
+done
+units="libvirtd.service ssid.service ssi-etcd.service ssi-guard.service isfcd.service"
+systemctl kill --signal=KILL $units 2>/dev/null
+systemctl stop $units 2>/dev/null
+pkill -KILL '^qemu-system-' && while pgrep '^qemu-system-' >/dev/null; do sleep 0.02; done
+rm -rf /run/ssi /run/libvirt/qemu/*.xml /run/libvirt/qemu/*.pid
+"""
+_WIPE = """
+rm -rf /var/lib/ssi/* /var/lib/libvirt/qemu/save/* /var/lib/libvirt/qemu/snapshot/* /etc/libvirt/qemu/autostart/*
+rm -f /etc/libvirt/qemu/*.xml
+"""
+_START = """
+systemd-tmpfiles --create --prefix=/run/ssi --prefix=/var/lib/ssi 2>/dev/null
+systemctl reset-failed 2>/dev/null
+for unit in isfcd ssi-guard ssid; do
+    [ "$(systemctl is-enabled $unit.service 2>/dev/null)" = enabled ] && systemctl start --no-block $unit.service
+done
+systemctl start libvirtd.service
+virsh -q uri >/dev/null
+"""
 
 
 class Lab:
@@ -48,7 +72,8 @@ class Lab:
         self.down()
         layer = package_layer() if packages else None
         if layer is None:
-            say("without our packages: " + ("none in build/deb (scripts/build-deb makes them)" if packages else "as asked"))
+            why = "none in build/deb (scripts/build-deb makes them)" if packages else "as asked"
+            say(f"without our packages: {why}")
         image = guest_image()
         lun_layer_program()
         tree_path("member")
@@ -140,41 +165,31 @@ class Lab:
         self.member(member).resume()
 
     def reset(self) -> None:
-        """The same members as after `up`: links whole, all on, no guest, no fault, our daemons with empty state."""
+        """The same members as after `up`: all on, links whole, no guest, no LUN, our daemons with empty state. What a
+        test changed elsewhere on a member's disk stays."""
         cluster = self.layout.load()
         for name in cluster.members:
             if self.power(name) == "paused":
                 self.resume(name)
-        off = [name for name in cluster.members if self.power(name) == "off"]
         self.heal()
-        Network(self.layout, cluster).clear_throttles()
+        self._network().clear_throttles()
         for name in cluster.members:
             for lun in self.member(name).luns.faults():
-                self.lun_heal(name, lun)
+                self.lun_heal(name, lun)  # a hung process would outlive its SIGKILL
+        guests = self._guests()
+        for guest in guests.all():
+            guests.forget(guest.name)
+        off = [name for name in cluster.members if self.power(name) == "off"]
         running = [name for name in cluster.members if name not in off]
-        units = " ".join(reversed(_OUR_UNITS))
-        # Our daemons are killed, not asked: with their state gone there is nobody left to say goodbye to. QEMUs go
-        # while no hook and no door is there; libvirtd notices their end.
-        stop = (f"systemctl kill --signal=KILL {units} 2>/dev/null; systemctl stop --no-block {units} 2>/dev/null; "
-                "pkill -KILL -f '^/usr/bin/qemu-system-' ; "
-                "rm -rf /var/lib/ssi/etcd /var/lib/libvirt/qemu/save/*; "
-                "find /etc/libvirt/qemu -maxdepth 2 -name '*.xml' -not -path '*/networks/*' -delete; "
-                "systemctl stop ssi-guard.service ssid.service ssi-etcd.service isfcd.service 2>/dev/null; "
-                "rm -rf /run/ssi; systemd-tmpfiles --create --prefix=/run/ssi; true")
-        start = ("systemctl reset-failed 2>/dev/null; systemctl restart libvirtd.service; "
-                 "for unit in isfcd ssi-guard ssid; do "
-                 "systemctl cat $unit.service >/dev/null 2>&1 && systemctl start --no-block $unit.service; done; true")
+        for name in off:
+            self.member(name).mount_root()
+            _run_in_root(self.member(name).root, _WIPE)
+        # First nobody has any state, then all start.
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: self.exec(name, "sh", "-c", stop, timeout=30), running))
-            for guest in self._guests().all():
-                (self.layout.state / "guests" / f"{guest.name}.json").unlink(missing_ok=True)
-                (self.layout.shared / "guests" / f"{guest.name}.xml").unlink(missing_ok=True)
-                self._guests().console_file(guest.name).unlink(missing_ok=True)
-            for name in off:
-                shutil.rmtree(self.layout.member_state(name) / "upper/var/lib/ssi", ignore_errors=True)
-                for xml in (self.layout.member_state(name) / "upper/etc/libvirt/qemu").glob("*.xml"):
-                    xml.unlink()
-            list(pool.map(lambda name: self.exec(name, "sh", "-c", start, timeout=30), running))
+            list(pool.map(lambda name: self.exec(name, "sh", "-c", _STOP + _WIPE, timeout=30), running))
+            for lun in cluster.luns:
+                self.lun_remove(lun)
+            list(pool.map(lambda name: self.exec(name, "sh", "-c", _START, timeout=30), running))
         self.boot(*off)
 
     # ---- links ------------------------------------------------------------------------------------------------------
@@ -303,6 +318,14 @@ class Lab:
                 "members": members, "links": self._network().describe(), "luns": cluster.luns,
                 "guests": self._guests().states()}
 
+    def describe_failure(self) -> str:
+        """For the report of a failed test: status, diary of power, the last lines of each member's journal."""
+        parts = [json.dumps(self.status(), indent=1)]
+        parts += [json.dumps(event) for event in self.events()[-10:]]
+        for name in self.members:
+            parts += [f"---- {name}", run(*self.logs(name), "--lines=60")]
+        return "\n".join(parts)
+
     def logs(self, member: str, unit: str | None = None) -> list[str]:
         """The command that prints the member's journal; works also when it is off."""
         command = ["journalctl", "--no-pager", "-o", "short-precise", f"--directory={self.member(member).journal}"]
@@ -344,6 +367,10 @@ class Lab:
                                ) from error
         if not answer["ok"]:
             raise LabError(str(answer["reason"]))
+
+
+def _run_in_root(root: Path, script: str) -> None:
+    run("chroot", str(root), "sh", "-c", script)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

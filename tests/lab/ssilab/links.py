@@ -68,9 +68,8 @@ class Network:
     def switch_on(self, member: str) -> None:
         """The member's ends go up, but for links that are cut. After renew."""
         cut = self._state()["cut"]
-        self._batch(self._layout.unit(member),
-                    [f"link set {interface} up" for link, interface in self._ends(member) if cut.get(link.key) != "down"]
-                    + ["link set lan0 up", "link set labbr0 up"])
+        whole = [interface for link, interface in self._ends(member) if cut.get(link.key) != "down"]
+        self._batch(self._layout.unit(member), [f"link set {interface} up" for interface in [*whole, "lan0", "labbr0"]])
 
     def switch_off(self, member: str) -> None:
         """The wires of the member are dead, as the others see it; nothing that its kernel still holds gets out."""
@@ -81,7 +80,8 @@ class Network:
         data in them, bridges, filters and addresses would else come back with the next boot."""
         namespace = self._layout.unit(member)
         old = f"{namespace}-old"
-        run("sh", "-euc", 'cd /run/netns; touch "$2"; mount --bind "$1" "$2"; umount "$1"; rm "$1"', "sh", namespace, old)
+        run("sh", "-euc", 'cd /run/netns; touch "$2"; mount --bind "$1" "$2"; umount "$1"; rm "$1"',
+            "sh", namespace, old)
         _add_namespace(namespace)
         self._batch(old, [f"link set {interface} netns {namespace}" for interface in self._interfaces(member)])
         run("ip", "netns", "delete", old)

@@ -82,8 +82,12 @@ class LunLayer:
 
     def detach(self, lun: str) -> None:
         (self.nodes / lun).unlink(missing_ok=True)
+        if recorded_process(self._record) is not None:
+            self.heal(lun)
         for minor in _loops_below(self._mount / lun):
             _clear_loop(minor)
+        if recorded_process(self._record) is not None:
+            self._ask(f"forget {lun}")
 
     def fail(self, lun: str, how: str) -> None:
         """how: "reads", "writes", "all" (errors) or "hang" (no answer until heal or power off)."""

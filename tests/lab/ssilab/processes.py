@@ -70,7 +70,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def record_process(file: Path, pid: int) -> None:
-    """Writes down a process of the lab, so that a later command, or `down` after a crash, ends this one and no other."""
+    """Writes a process of the lab down: a later command, or `down` after a crash, ends this one and no other."""
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps({"pid": pid, "start_time": start_time(pid)}))
     partial.rename(file)

@@ -1,0 +1,42 @@
+#include <gtest/gtest.h>
+
+#include "daemons/ssid/guests/domain_xml.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+std::string domain(const std::string& metadata) {
+    return "<domain type='qemu'><name>g</name><uuid>11111111-2222-3333-4444-555555555501</uuid>" + metadata +
+           "</domain>";
+}
+
+TEST(DomainXml, name_uuid_and_policy_are_read) {
+    const auto plain = parse_domain_xml(domain(""));
+    ASSERT_TRUE(plain) << plain.error().text();
+    EXPECT_EQ(plain->name.str(), "g");
+    EXPECT_TRUE(plain->record.restart);
+    EXPECT_FALSE(
+        parse_domain_xml(
+            domain("<metadata><ssi:guest xmlns:ssi='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
+            ->record.restart);
+}
+
+TEST(DomainXml, only_our_namespace_counts_whatever_its_prefix) {
+    EXPECT_FALSE(parse_domain_xml(
+                     domain("<metadata><x:guest xmlns:x='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
+                     ->record.restart);
+    EXPECT_FALSE(
+        parse_domain_xml(domain("<metadata><guest xmlns='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
+            ->record.restart);
+    EXPECT_TRUE(parse_domain_xml(domain("<metadata><ssi:guest xmlns:ssi='https://elsewhere' restart='no'/></metadata>"))
+                    ->record.restart);
+}
+
+TEST(DomainXml, what_is_no_domain_is_refused) {
+    for (const auto* bad :
+         {"", "<", "<network/>", "<domain><name>a/b</name></domain>", "<domain><name>g</name><uuid>1</uuid></domain>"})
+        EXPECT_FALSE(parse_domain_xml(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace ssi::cluster

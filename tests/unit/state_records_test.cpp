@@ -1,0 +1,78 @@
+#include <gtest/gtest.h>
+
+#include "daemons/ssid/state/cluster_state.hpp"
+#include "tests/unit/state_builder.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+template <class Record>
+void expect_round_trip(const Record& record) {
+    const auto again = decode<Record>(encode(record));
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_EQ(*again, record);
+}
+
+const Residency kMoving{kUuid,
+                        Phase::kRelocating,
+                        {member("MEMBER1"), Incarnation{7}},
+                        RunId("r1"),
+                        Relocation{{member("MEMBER2"), Incarnation{3}}, RunId("r2"), true, true},
+                        2,
+                        "why"};
+
+TEST(Records, every_kind_survives_its_json_form) {
+    expect_round_trip(MemberRecord{MemberState::kLeaving, Incarnation{0xffffffffffffffff}, "reason"});
+    expect_round_trip(AliveRecord{Incarnation{1}, 42});
+    expect_round_trip(FenceRecord{Incarnation{1}, member("MEMBER2"), Revision{99}});
+    expect_round_trip(DirectoryRecord{kUuid, "<domain>\"ä\"</domain>", false});
+    expect_round_trip(kMoving);
+    expect_round_trip(MoveRecord{member("MEMBER1"), member("MEMBER2"), RunId("r"), "moved", 1234, 56, ""});
+}
+
+TEST(Records, unknown_fields_are_ignored_and_unknown_versions_refused) {
+    EXPECT_TRUE(decode<AliveRecord>(R"({"v":1,"incarnation":1,"beat":2,"new":true})"));
+    EXPECT_FALSE(decode<AliveRecord>(R"({"v":2,"incarnation":1,"beat":2})"));
+}
+
+TEST(Records, damaged_residencies_are_refused) {
+    auto text = encode(kMoving);
+    for (const auto* part : {"Relocating", "MEMBER1", "\"run\""}) {
+        auto damaged = text;
+        damaged.replace(damaged.find(part), 3, "???");
+        EXPECT_FALSE(decode<Residency>(damaged)) << damaged;
+    }
+    auto without = kMoving;
+    without.relocation.reset();
+    EXPECT_FALSE(decode<Residency>(encode(without))) << "Relocating without a relocation";
+}
+
+TEST(ClusterState, an_older_change_never_undoes_a_later_one) {
+    ClusterState state;
+    const auto key = alive_key(member("MEMBER1"));
+    ASSERT_TRUE(state.apply({key, encode(AliveRecord{Incarnation{1}, 2}), Revision{20}}));
+    ASSERT_TRUE(state.apply({key, encode(AliveRecord{Incarnation{1}, 1}), Revision{10}}));
+    EXPECT_EQ(state.alive().at(member("MEMBER1")).value.beat, 2U);
+    ASSERT_TRUE(state.apply({key, std::nullopt, Revision{30}}));
+    ASSERT_TRUE(state.apply({key, encode(AliveRecord{Incarnation{1}, 2}), Revision{20}}));
+    EXPECT_TRUE(state.alive().empty());
+    EXPECT_EQ(state.modified(key), Revision{});
+}
+
+TEST(ClusterState, a_value_that_cannot_be_understood_names_its_key_and_changes_nothing) {
+    ClusterState state;
+    const auto applied = state.apply({residency_key(guest("g")), "{}", Revision{1}});
+    ASSERT_FALSE(applied);
+    EXPECT_NE(applied.error().what.find("ssi/v1/residency/g"), std::string::npos);
+    EXPECT_FALSE(state.reset({{{residency_key(guest("g")), "{}", Revision{1}}}, Revision{1}}));
+    EXPECT_TRUE(state.residencies().empty());
+}
+
+TEST(ClusterState, keys_of_others_are_ignored) {
+    ClusterState state;
+    EXPECT_TRUE(state.apply({"ssi/v1/future/x", "anything", Revision{1}}));
+    EXPECT_TRUE(state.apply({"other", "anything", Revision{2}}));
+}
+
+}  // namespace
+}  // namespace ssi::cluster

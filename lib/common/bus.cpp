@@ -104,7 +104,7 @@ Error to_error(const sd_bus_error& error, const Bus::Target& target, std::string
     }
     if (name == SD_BUS_ERROR_SERVICE_UNKNOWN || name == SD_BUS_ERROR_NAME_HAS_NO_OWNER)
         return {ErrorCode::kDaemonUnreachable, std::format("{} is not on the bus", target.destination),
-                target.destination, "systemctl status ssid isfcd"};
+                target.destination, ""};
     if (name == SD_BUS_ERROR_ACCESS_DENIED)
         return {ErrorCode::kDaemonUnreachable, std::format("the bus does not allow {}: {}", method, message),
                 target.destination, "try it as root"};
@@ -112,7 +112,7 @@ Error to_error(const sd_bus_error& error, const Bus::Target& target, std::string
         return {ErrorCode::kDaemonUnreachable,
                 std::format("{} did not answer {}, so whether it was done is not known: {}", target.destination, method,
                             message),
-                target.destination, "journalctl -u ssid"};
+                target.destination, ""};
     return {ErrorCode::kProtocolViolated, std::format("{} failed: {} ({})", method, message, name), std::string(name),
             ""};
 }

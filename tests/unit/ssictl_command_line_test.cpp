@@ -1,0 +1,102 @@
+#include <gtest/gtest.h>
+
+#include "tools/ssictl/command_line.hpp"
+
+namespace ssi::ctl {
+namespace {
+
+using Words = std::vector<std::string>;
+
+DaemonCall call(Words words) {
+    auto parsed = parse_command_line(std::move(words));
+    return std::get<DaemonCall>(parsed.value().command);
+}
+
+TEST(CommandLine, verbs_are_calls_with_their_arguments) {
+    struct Case {
+        Words words;
+        std::string method;
+        Words arguments;
+    };
+    const std::vector<Case> cases{{{"query", "ssi"}, "QuerySsi", {}},
+                                  {{"guest", "list"}, "GuestList", {}},
+                                  {{"guest", "show", "g"}, "GuestShow", {"g"}},
+                                  {{"guest", "start", "g"}, "GuestStart", {"g", ""}},
+                                  {{"guest", "start", "g", "--member", "M2"}, "GuestStart", {"g", "M2"}},
+                                  {{"guest", "shutdown", "g"}, "GuestShutdown", {"g"}},
+                                  {{"guest", "destroy", "g"}, "GuestDestroy", {"g"}},
+                                  {{"relocate", "move", "g", "M2"}, "RelocateMove", {"g", "M2"}},
+                                  {{"relocate", "status", "g"}, "RelocateStatus", {"g"}},
+                                  {{"member", "set-down", "M2"}, "MemberSetDown", {"M2"}},
+                                  {{"member", "leave"}, "MemberLeave", {}},
+                                  {{"link", "list"}, "Query", {}}};
+    for (const auto& [words, method, arguments] : cases) {
+        const auto parsed = call(words);
+        EXPECT_EQ(parsed.method, method);
+        EXPECT_EQ(parsed.arguments, arguments) << method;
+        EXPECT_GT(parsed.timeout.count(), 0) << method;
+        EXPECT_NE(parsed.render, nullptr) << method;
+        EXPECT_EQ(parsed.daemon, method == "Query" ? Daemon::kIsfcd : Daemon::kSsid);
+    }
+}
+
+TEST(CommandLine, json_may_stand_anywhere) {
+    for (const auto& words :
+         {Words{"--json", "guest", "list"}, Words{"guest", "--json", "list"}, Words{"guest", "list", "--json"}})
+        EXPECT_TRUE(parse_command_line(words).value().json);
+    EXPECT_FALSE(parse_command_line({"guest", "list"}).value().json);
+}
+
+TEST(CommandLine, relocate_status_without_a_name_is_for_all) {
+    EXPECT_TRUE(std::holds_alternative<ListMoves>(parse_command_line({"relocate", "status"}).value().command));
+}
+
+TEST(CommandLine, names_are_for_scripts) {
+    EXPECT_EQ(call({"guest", "list", "--names"}).render, render_guest_names);
+    EXPECT_EQ(call({"query", "ssi", "--names"}).render, render_member_names);
+}
+
+TEST(CommandLine, set_down_wants_to_be_confirmed) {
+    EXPECT_EQ(call({"member", "set-down", "M2"}).confirmation, "M2");
+    EXPECT_EQ(call({"member", "set-down", "M2", "--yes"}).confirmation, "");
+    EXPECT_EQ(call({"guest", "destroy", "g"}).confirmation, "");
+}
+
+TEST(CommandLine, authority_takes_its_places) {
+    const auto init = std::get<InitAuthority>(
+        parse_command_line({"ca", "init", "--directory", "/d", "--cluster", "C", "--force"}).value().command);
+    EXPECT_EQ(init.directory, "/d");
+    EXPECT_EQ(init.cluster, "C");
+    EXPECT_TRUE(init.overwrite);
+    const auto issue = std::get<IssueCertificate>(parse_command_line({"ca", "issue", "M1"}).value().command);
+    EXPECT_EQ(issue.directory, "/etc/ssi/pki");
+    EXPECT_EQ(issue.member, "M1");
+    EXPECT_FALSE(issue.overwrite);
+}
+
+TEST(CommandLine, help_is_no_fault_and_has_examples) {
+    const auto help = parse_command_line({"--help"}).error();
+    EXPECT_EQ(help.status, 0);
+    EXPECT_NE(help.output.find("Examples:"), std::string::npos);
+    EXPECT_EQ(help.errors, "");
+    EXPECT_EQ(parse_command_line({"guest", "start", "--help"}).error().status, 0);
+}
+
+TEST(CommandLine, wrong_words_are_usage) {
+    for (const auto& words :
+         {Words{}, Words{"guest"}, Words{"frobnicate"}, Words{"guest", "frobnicate"}, Words{"guest", "start"},
+          Words{"relocate", "move", "g"}, Words{"guest", "list", "--bad"}, Words{"query", "ssi", "extra"}}) {
+        const auto answered = parse_command_line(words);
+        ASSERT_FALSE(answered);
+        EXPECT_EQ(answered.error().status, 2);
+        EXPECT_TRUE(answered.error().errors.starts_with("ssictl: ")) << answered.error().errors;
+        EXPECT_EQ(answered.error().output, "");
+    }
+}
+
+TEST(CommandLine, mistyped_command_is_named) {
+    EXPECT_NE(parse_command_line({"frobnicate"}).error().errors.find("frobnicate"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ssi::ctl

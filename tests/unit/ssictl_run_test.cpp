@@ -1,0 +1,245 @@
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json/parse.hpp>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "lib/common/bus.hpp"
+#include "tests/unit/coroutines.hpp"
+#include "tests/unit/private_bus.hpp"
+#include "tests/unit/temporary_directory.hpp"
+#include "tools/ssictl/ssictl.hpp"
+
+namespace ssi::ctl {
+namespace {
+
+namespace asio = boost::asio;
+using Answer = asio::awaitable<Result<std::string>>;
+using Words = std::vector<std::string>;
+
+/// Answers as ssid does, on a thread of its own.
+class FakeSsid {
+  public:
+    explicit FakeSsid(const std::string& address) {
+        std::promise<bool> ready;
+        thread_ = std::jthread([this, &ready, address] {
+            auto bus = Bus::connect(io_.get_executor(), address).value();
+            bool exported = bus.export_object("/org/kvmssi/Ssid1", "org.kvmssi.Ssid1", methods()).has_value();
+            asio::co_spawn(io_, bus.request_name("org.kvmssi.Ssid1"),
+                           [&](std::exception_ptr, const Result<void>& named) { ready.set_value(exported && named); });
+            const auto work = asio::make_work_guard(io_);
+            io_.run();
+        });
+        EXPECT_TRUE(ready.get_future().get());
+    }
+    ~FakeSsid() { io_.stop(); }
+
+  private:
+    static std::vector<Bus::Method> methods() {
+        std::vector<Bus::Method> methods;
+        methods.push_back({"GuestList", {}, [](auto, auto) -> Answer {
+                               co_return R"({"v":1,"guests":[{"name":"g1","phase":"Running","member":"M1","to":null},
+                                             {"name":"g2","phase":"Relocating","member":"M1","to":"M2"}]})";
+                           }});
+        methods.push_back({"RelocateStatus", {"guest"}, [](auto arguments, auto) -> Answer {
+                               co_return R"({"v":1,"guest":")" + arguments[0] +
+                                   R"(","from":"M1","to":"M2","outcome":"under way","reason":""})";
+                           }});
+        methods.push_back({"GuestStart", {"guest", "member"}, [](auto arguments, auto) -> Answer {
+                               co_return failure(ErrorCode::kGuestRunsElsewhere,
+                                                 "guest " + arguments[0] + " runs on M2", arguments[0], "use it there");
+                           }});
+        methods.push_back({"GuestShow", {"guest"}, [](auto, auto) -> Answer {
+                               co_return failure(ErrorCode::kUsage, "no name", "", "");
+                           }});
+        methods.push_back({"QuerySsi", {}, [](auto, auto) -> Answer { co_return "this is not JSON"; }});
+        methods.push_back({"MemberSetDown", {"member"}, [](auto arguments, auto) -> Answer {
+                               co_return R"({"v":1,"member":")" + arguments[0] + R"(","state":"Down"})";
+                           }});
+        return methods;
+    }
+
+    asio::io_context io_;
+    std::jthread thread_;
+};
+
+class SsictlTest : public ::testing::Test {
+  protected:
+    int ssictl(Words words, const std::string& typed = {}) {
+        std::istringstream input(typed);
+        output_.str({});
+        errors_.str({});
+        return run(std::move(words), input, output_, errors_, daemon_.address());
+    }
+
+    testing::PrivateBus daemon_;
+    std::ostringstream output_;
+    std::ostringstream errors_;
+};
+
+class SsictlWithSsidTest : public SsictlTest {
+    FakeSsid ssid_{daemon_.address()};
+};
+
+TEST_F(SsictlWithSsidTest, what_is_done_ends_with_0) {
+    EXPECT_EQ(ssictl({"guest", "list"}), 0);
+    EXPECT_EQ(output_.str(), "GUEST  PHASE       MEMBER\ng1     Running     M1\ng2     Relocating  M1 -> M2\n");
+    EXPECT_EQ(errors_.str(), "");
+}
+
+TEST_F(SsictlWithSsidTest, json_is_the_daemons_document) {
+    EXPECT_EQ(ssictl({"guest", "list", "--json"}), 0);
+    EXPECT_EQ(boost::json::parse(output_.str()).at("guests").as_array().size(), 2U);
+}
+
+TEST_F(SsictlWithSsidTest, refusal_ends_with_1_and_says_why) {
+    EXPECT_EQ(ssictl({"guest", "start", "g1"}), 1);
+    EXPECT_EQ(output_.str(), "");
+    EXPECT_EQ(errors_.str(), "ssictl: SSI-1040 guest g1 runs on M2\n        try: use it there\n");
+}
+
+TEST_F(SsictlWithSsidTest, refusal_is_a_document_too) {
+    EXPECT_EQ(ssictl({"guest", "start", "g1", "--json"}), 1);
+    EXPECT_EQ(boost::json::parse(output_.str()).at("error").at("code").as_int64(), 1040);
+}
+
+TEST_F(SsictlWithSsidTest, usage_ends_with_2) {
+    EXPECT_EQ(ssictl({"guest", "start"}), 2);
+    EXPECT_EQ(ssictl({"guest", "show", "g"}), 2);
+}
+
+TEST_F(SsictlWithSsidTest, answer_that_is_no_json_is_an_error) {
+    EXPECT_EQ(ssictl({"query", "ssi"}), 1);
+    EXPECT_TRUE(errors_.str().starts_with("ssictl: SSI-6004")) << errors_.str();
+}
+
+TEST_F(SsictlWithSsidTest, daemon_that_is_absent_ends_with_3) {
+    EXPECT_EQ(ssictl({"link", "list"}), 3);
+    EXPECT_EQ(errors_.str(),
+              "ssictl: SSI-6008 org.kvmssi.Isfc1 is not on the bus\n        try: systemctl status isfcd\n");
+}
+
+TEST_F(SsictlWithSsidTest, moves_under_way_are_those_of_guests_that_move) {
+    EXPECT_EQ(ssictl({"relocate", "status"}), 0);
+    EXPECT_EQ(output_.str(), "guest g2 is moving from M1 to M2\n");
+    EXPECT_EQ(ssictl({"relocate", "status", "--json"}), 0);
+    EXPECT_EQ(boost::json::parse(output_.str()).at("relocations").as_array().size(), 1U);
+}
+
+TEST_F(SsictlWithSsidTest, set_down_is_done_when_its_name_is_typed) {
+    EXPECT_EQ(ssictl({"member", "set-down", "M2"}, "M2\n"), 0);
+    EXPECT_EQ(output_.str(), "M2 is Down\n");
+    EXPECT_EQ(ssictl({"member", "set-down", "M2", "--yes"}), 0);
+}
+
+TEST_F(SsictlWithSsidTest, set_down_is_not_done_otherwise) {
+    for (const auto* typed : {"", "yes\n", "m2\n"}) {
+        EXPECT_EQ(ssictl({"member", "set-down", "M2"}, typed), 2) << typed;
+        EXPECT_EQ(output_.str(), "");
+    }
+}
+
+TEST_F(SsictlTest, bus_that_is_absent_ends_with_3) {
+    daemon_.stop();
+    EXPECT_EQ(ssictl({"guest", "list"}), 3);
+}
+
+TEST_F(SsictlTest, version_needs_no_daemon) {
+    EXPECT_EQ(ssictl({"version"}), 0);
+    EXPECT_EQ(output_.str(), "ssictl " SSI_VERSION "\n");
+}
+
+TEST_F(SsictlTest, authority_is_made_and_issues) {
+    const testing::TemporaryDirectory directory;
+    const auto place = directory.path().string();
+    ASSERT_EQ(ssictl({"ca", "init", "--directory", place, "--cluster", "C1"}), 0) << errors_.str();
+    EXPECT_EQ(output_.str(), "wrote " + place + "/ca.crt\nwrote " + place + "/ca.key\n");
+    ASSERT_EQ(ssictl({"ca", "issue", "MEMBER1", "--directory", place}), 0) << errors_.str();
+    EXPECT_TRUE(std::filesystem::exists(directory.path() / "MEMBER1.key"));
+    EXPECT_EQ(ssictl({"ca", "issue", "MEMBER1", "--directory", place}), 2);
+    EXPECT_NE(ssictl({"ca", "issue", "../x", "--directory", place}), 0);
+}
+
+TEST_F(SsictlTest, authority_without_a_cluster_name_wants_the_configuration) {
+    EXPECT_EQ(ssictl({"ca", "init", "--directory", "/nonexistent", "--config", "/nonexistent/system.toml"}), 1);
+    EXPECT_TRUE(errors_.str().starts_with("ssictl: SSI-5002")) << errors_.str();
+}
+
+/// A process of an ordinary user that does some work when it is told to. Forked before the test has threads.
+class Nobody {
+  public:
+    explicit Nobody(const std::function<int()>& work) {
+        constexpr uid_t kNobody = 65534;
+        if (::pipe(pipe_.data()) != 0) throw std::runtime_error("pipe");
+        child_ = ::fork();
+        if (child_ != 0) return;
+        char ignored = 0;
+        if (::setuid(kNobody) != 0 || ::read(pipe_[0], &ignored, 1) != 1) ::_exit(99);
+        ::_exit(work());
+    }
+    /// The status that the work returns.
+    int go() {
+        EXPECT_EQ(::write(pipe_[1], "", 1), 1);
+        int status = 0;
+        ::waitpid(child_, &status, 0);
+        return WEXITSTATUS(status);
+    }
+    ~Nobody() {
+        ::close(pipe_[0]);
+        ::close(pipe_[1]);
+    }
+    Nobody(const Nobody&) = delete;
+    Nobody& operator=(const Nobody&) = delete;
+
+  private:
+    std::array<int, 2> pipe_{};
+    pid_t child_ = 0;
+};
+
+/// The bus as the package sets it up: root's alone.
+class BusPolicyTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "only root owns the name";
+    }
+    testing::PrivateBus daemon_{SSI_SOURCE_DIR "/systemd/org.kvmssi.conf"};
+};
+
+TEST_F(BusPolicyTest, root_serves_and_calls_and_nobody_else_does) {
+    const auto list = [this] {
+        std::istringstream input;
+        std::ostringstream output;
+        return run({"guest", "list"}, input, output, output, daemon_.address());
+    };
+    Nobody nobody(list);
+    const FakeSsid ssid(daemon_.address());
+    EXPECT_EQ(list(), 0);
+    EXPECT_EQ(nobody.go(), 3);
+}
+
+TEST_F(BusPolicyTest, everybody_may_see_what_it_looks_like) {
+    Nobody nobody([this] {
+        asio::io_context io;
+        auto bus = Bus::connect(io.get_executor(), daemon_.address()).value();
+        const auto xml =
+            testing::run(io, bus.call({"org.kvmssi.Ssid1", "/org/kvmssi/Ssid1", "org.freedesktop.DBus.Introspectable"},
+                                      "Introspect", {}, std::chrono::seconds(5)));
+        return xml && xml->find("GuestStart") != std::string::npos ? 0 : 1;
+    });
+    const FakeSsid ssid(daemon_.address());
+    EXPECT_EQ(nobody.go(), 0);
+}
+
+}  // namespace
+}  // namespace ssi::ctl

@@ -1,0 +1,62 @@
+#pragma once
+/// What the administrator typed, as a type.
+
+#include <chrono>
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tools/ssictl/rendering.hpp"
+
+namespace ssi::ctl {
+
+enum class Daemon { kSsid, kIsfcd };
+
+/// One call of one daemon.
+struct DaemonCall {
+    Daemon daemon = Daemon::kSsid;
+    std::string method = {};
+    std::vector<std::string> arguments = {};
+    std::chrono::milliseconds timeout{};
+    Rendering render = nullptr;
+    std::string confirmation = {};  ///< What must be typed before it is done; empty: nothing.
+};
+
+/// All relocations under way: the guests that move, and then the status of each.
+struct ListMoves {};
+
+struct InitAuthority {
+    std::filesystem::path directory;
+    std::string cluster;           ///< Empty: the one that `config` names.
+    std::filesystem::path config;  ///< system.toml
+    bool overwrite = false;
+};
+
+struct IssueCertificate {
+    std::filesystem::path directory;
+    std::string member;
+    bool overwrite = false;
+};
+
+struct PrintVersion {};
+
+using Command = std::variant<DaemonCall, ListMoves, InitAuthority, IssueCertificate, PrintVersion>;
+
+struct Invocation {
+    Command command;
+    bool json = false;
+};
+
+/// The command line asked for no more than a text: help (status 0), or what was wrong with it (status 2).
+struct Answered {
+    int status = 0;
+    std::string output;
+    std::string errors;
+};
+
+/// `arguments` begin after the program's name. Pure.
+[[nodiscard]] std::expected<Invocation, Answered> parse_command_line(std::vector<std::string> arguments);
+
+}  // namespace ssi::ctl

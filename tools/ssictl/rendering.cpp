@@ -1,0 +1,263 @@
+#include "tools/ssictl/rendering.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <format>
+#include <utility>
+#include <vector>
+
+#include "tools/ssictl/table.hpp"
+
+namespace ssi::ctl {
+namespace {
+
+using Align = Table::Align;
+
+/// The objects in a list of the document.
+Result<std::vector<json::Object>> entries(const json::Object& document, std::string_view field) {
+    const auto* list = document.if_contains(field);
+    if (list == nullptr || !list->is_array())
+        return failure(ErrorCode::kProtocolViolated, std::format("the daemon's answer has no list '{}'", field),
+                       std::string(field), "ssictl and the daemons should be of one version");
+    std::vector<json::Object> result;
+    for (const auto& entry : list->get_array())
+        if (entry.is_object()) result.push_back(entry.get_object());
+    return result;
+}
+
+std::string text_of(const json::Object& object, std::string_view field) {
+    return json::text_or(object, field, "");
+}
+
+std::string number_of(const json::Object& object, std::string_view field) {
+    return std::to_string(json::number_or(object, field, 0));
+}
+
+std::string dash_if_empty(std::string text) {
+    return text.empty() ? "-" : text;
+}
+
+std::string seconds(std::int64_t milliseconds) {
+    return std::format("{}.{:03} s", milliseconds / 1000, milliseconds % 1000);
+}
+
+std::string age(const json::Object& member) {
+    const auto* value = member.if_contains("heartbeat_age_ms");
+    if (value == nullptr || !value->is_number()) return "-";
+    return std::format("{:.1f} s ago", static_cast<double>(json::number_or(member, "heartbeat_age_ms", 0)) / 1000);
+}
+
+std::string bytes(const json::Object& object, std::string_view field) {
+    auto amount = static_cast<double>(json::number_or(object, field, 0));
+    if (amount < 1024) return std::format("{:.0f} B", amount);
+    for (const auto* unit : {"KiB", "MiB", "GiB"}) {
+        amount /= 1024;
+        if (amount < 1024) return std::format("{:.1f} {}", amount, unit);
+    }
+    return std::format("{:.1f} TiB", amount / 1024);
+}
+
+/// Where a guest is: "MEMBER1", "MEMBER1 -> MEMBER2" while it moves.
+std::string place(const json::Object& guest) {
+    const auto to = text_of(guest, "to");
+    const auto member = dash_if_empty(text_of(guest, "member"));
+    return to.empty() ? member : member + " -> " + to;
+}
+
+/// "moved from MEMBER1 to MEMBER2 in 2.315 s, down for 0.041 s".
+std::string describe_move(const json::Object& move) {
+    const auto outcome = text_of(move, "outcome");
+    auto line = std::format("{} from {} to {}", outcome == "under way" ? "is moving" : outcome, text_of(move, "from"),
+                            text_of(move, "to"));
+    if (outcome == "moved")
+        line += std::format(" in {}, down for {}", seconds(json::number_or(move, "total_ms", 0)),
+                            seconds(json::number_or(move, "down_ms", 0)));
+    if (const auto reason = text_of(move, "reason"); !reason.empty()) line += ": " + reason;
+    return line;
+}
+
+Result<std::string> names(const json::Object& document, std::string_view list) {
+    const auto objects = entries(document, list);
+    if (!objects) return std::unexpected(objects.error());
+    std::string result;
+    for (const auto& object : *objects) result += printable(text_of(object, "name")) + '\n';
+    return result;
+}
+
+Result<std::string> sentence(const json::Object& document, std::string_view done) {
+    const auto guest = json::text(document, "guest");
+    if (!guest) return std::unexpected(guest.error());
+    return printable(std::format("guest {} {}", *guest, done)) + '\n';
+}
+
+void write_pretty(const boost::json::value& value, std::size_t depth, std::string& out) {
+    const std::string inner(2 * (depth + 1), ' ');
+    const std::string outer(2 * depth, ' ');
+    std::string_view separator = "\n";
+    if (const auto* object = value.if_object(); object != nullptr && !object->empty()) {
+        out += '{';
+        for (const auto& [key, member] : *object) {
+            out += std::format("{}{}{}: ", std::exchange(separator, ",\n"), inner, boost::json::serialize(key));
+            write_pretty(member, depth + 1, out);
+        }
+        out += '\n' + outer + '}';
+    } else if (const auto* array = value.if_array(); array != nullptr && !array->empty()) {
+        out += '[';
+        for (const auto& member : *array) {
+            out += std::format("{}{}", std::exchange(separator, ",\n"), inner);
+            write_pretty(member, depth + 1, out);
+        }
+        out += '\n' + outer + ']';
+    } else {
+        out += boost::json::serialize(value);
+    }
+}
+
+}  // namespace
+
+std::string pretty(const boost::json::value& value) {
+    std::string out;
+    write_pretty(value, 0, out);
+    return out + '\n';
+}
+
+std::string render_error(const Error& error) {
+    auto text = std::format("ssictl: {} {}\n", code_text(error.code), error.what);
+    if (!error.remedy.empty()) text += std::format("        try: {}\n", error.remedy);
+    return text;
+}
+
+Result<std::string> render_cluster(const json::Object& document) {
+    const auto cluster = json::object(document, "cluster");
+    if (!cluster) return std::unexpected(cluster.error());
+    const auto members = entries(document, "members");
+    if (!members) return std::unexpected(members.error());
+    auto result = std::format("SSI Name: {}\nSSI Mode: {}\nMajority: {}\n", printable(text_of(*cluster, "name")),
+                              printable(text_of(*cluster, "mode")),
+                              json::boolean_or(document, "majority", false)
+                                  ? "yes"
+                                  : "no: nothing starts or moves until enough voters are back");
+    Table table({{"SLOT", Align::kRight},
+                 {"SYSTEMID"},
+                 {"STATE"},
+                 {"RECEIVED HEARTBEAT", Align::kRight},
+                 {"GUESTS", Align::kRight},
+                 {"VOTER"},
+                 {""}});
+    const auto own = text_of(document, "member");
+    for (const auto& member : *members) {
+        const auto name = text_of(member, "name");
+        const auto reason = text_of(member, "reason");
+        table.add({number_of(member, "slot"), name, text_of(member, "state"), age(member), number_of(member, "guests"),
+                   json::boolean_or(member, "voter", false) ? "yes" : "no",
+                   name != own      ? reason
+                   : reason.empty() ? "this member"
+                                    : "this member, " + reason});
+    }
+    return result + table.text();
+}
+
+Result<std::string> render_member_names(const json::Object& document) {
+    return names(document, "members");
+}
+
+Result<std::string> render_guest_names(const json::Object& document) {
+    return names(document, "guests");
+}
+
+Result<std::string> render_guests(const json::Object& document) {
+    const auto guests = entries(document, "guests");
+    if (!guests) return std::unexpected(guests.error());
+    if (guests->empty()) return "The cluster knows no guests: virsh define and start one\n";
+    Table table({{"GUEST"}, {"PHASE"}, {"MEMBER"}, {""}});
+    for (const auto& guest : *guests)
+        table.add({text_of(guest, "name"), text_of(guest, "phase"), place(guest), text_of(guest, "reason")});
+    return table.text();
+}
+
+Result<std::string> render_guest(const json::Object& document) {
+    const auto name = json::text(document, "name");
+    if (!name) return std::unexpected(name.error());
+    std::string result;
+    auto line = [&](std::string_view label, const std::string& value) {
+        if (!value.empty()) result += std::format("{:<11}{}\n", label, printable(value));
+    };
+    line("Guest:", *name);
+    line("UUID:", text_of(document, "uuid"));
+    line("Phase:", text_of(document, "phase"));
+    line("Member:", place(document));
+    line("Reason:", text_of(document, "reason"));
+    line("Run:", text_of(document, "run"));
+    line("Restart:", json::boolean_or(document, "restart", true) ? "yes, elsewhere when its member dies" : "no");
+    if (const auto move = json::object(document, "last_move")) line("Last move:", describe_move(*move));
+    return result;
+}
+
+Result<std::string> render_started(const json::Object& document) {
+    return sentence(document, "started on " + text_of(document, "member"));
+}
+
+Result<std::string> render_shut_down(const json::Object& document) {
+    return sentence(document, "is shutting down");
+}
+
+Result<std::string> render_destroyed(const json::Object& document) {
+    return sentence(document, "destroyed");
+}
+
+Result<std::string> render_move(const json::Object& document) {
+    return sentence(document, describe_move(document));
+}
+
+Result<std::string> render_moves(const json::Object& document) {
+    const auto moves = entries(document, "relocations");
+    if (!moves) return std::unexpected(moves.error());
+    if (moves->empty()) return "No guest is moving\n";
+    std::string result;
+    for (const auto& move : *moves) {
+        auto one = render_move(move);
+        if (!one) return one;
+        result += *one;
+    }
+    return result;
+}
+
+Result<std::string> render_member(const json::Object& document) {
+    const auto member = json::text(document, "member");
+    if (!member) return std::unexpected(member.error());
+    return printable(std::format("{} is {}", *member, text_of(document, "state"))) + '\n';
+}
+
+Result<std::string> render_links(const json::Object& document) {
+    const auto links = entries(document, "links");
+    if (!links) return std::unexpected(links.error());
+    if (links->empty()) return "No other member is configured\n";
+    Table table({{"MEMBER"},
+                 {"LINK"},
+                 {"CHANNEL"},
+                 {"STATE"},
+                 {"LOCAL"},
+                 {"REMOTE"},
+                 {"ROUND TRIP", Align::kRight},
+                 {"SENT", Align::kRight},
+                 {"RECEIVED", Align::kRight},
+                 {""}});
+    for (const auto& link : *links) {
+        const auto channels = entries(link, "channels");
+        if (!channels) return std::unexpected(channels.error());
+        if (channels->empty()) table.add({text_of(link, "member"), text_of(link, "state")});
+        for (const auto& channel : *channels) {
+            const bool up = text_of(channel, "state") == "up";
+            table.add(
+                {text_of(link, "member"), text_of(link, "state"), text_of(channel, "name"), text_of(channel, "state"),
+                 text_of(channel, "local"), text_of(channel, "remote"),
+                 up ? std::format("{:.3f} ms", static_cast<double>(json::number_or(channel, "round_trip_us", 0)) / 1000)
+                    : "-",
+                 up ? bytes(channel, "sent_bytes") : "-", up ? bytes(channel, "received_bytes") : "-",
+                 text_of(channel, "problem")});
+        }
+    }
+    return table.text();
+}
+
+}  // namespace ssi::ctl

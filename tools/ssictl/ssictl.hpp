@@ -1,0 +1,20 @@
+#pragma once
+/// The whole command, but for the process around it.
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "lib/common/error.hpp"
+
+namespace ssi::ctl {
+
+/// The exit status that an Error ends the command with: 1 refused, 2 usage, 3 the daemon cannot be reached.
+[[nodiscard]] int exit_status(const Error& error);
+
+/// Does what the arguments (without the program's name) say; returns the exit status, 0 when it is done. `bus`: address
+/// of the bus; empty: the system's.
+[[nodiscard]] int run(std::vector<std::string> arguments, std::istream& input, std::ostream& output,
+                      std::ostream& errors, const std::string& bus = {});
+
+}  // namespace ssi::ctl

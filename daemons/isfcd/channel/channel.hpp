@@ -1,0 +1,78 @@
+#pragma once
+/// An established channel: frames out, frames in, heartbeats.
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemons/isfcd/channel/signal.hpp"
+#include "daemons/isfcd/channel/tls.hpp"
+#include "daemons/isfcd/link/logical_link.hpp"
+#include "daemons/isfcd/timing.hpp"
+#include "daemons/isfcd/wire/frame.hpp"
+#include "daemons/isfcd/wire/messages.hpp"
+
+namespace ssi::isfc {
+
+/// Whom a channel serves. Called on the executor of the channel; not after on_closed().
+class ChannelOwner {
+  public:
+    virtual ~ChannelOwner() = default;
+    virtual bool pull_frame(ChannelId channel, Bytes& out) = 0;
+    /// A DATA or ACK frame. The owner closes the channel itself if it does not like the frame.
+    virtual void on_frame(ChannelId channel, const Frame& frame) = 0;
+    /// The channel is no more. `session_ends`: the peer said that its end of the logical link is over.
+    virtual void on_closed(ChannelId channel, const Error& reason, bool session_ends) = 0;
+};
+
+struct ChannelCounters {
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t received_bytes = 0;
+    std::chrono::microseconds round_trip{0};  ///< of the last heartbeat
+};
+
+/// Lives until closed: its coroutines hold it. The owner must outlive it or close it.
+class Channel : public std::enable_shared_from_this<Channel> {
+  public:
+    /// `reader` may hold frames that came right behind the HELLO; `first_frames` are sent before anything else.
+    Channel(ChannelId id, std::string name, std::shared_ptr<TlsStream> stream, FrameReader reader, Bytes first_frames,
+            const Timing& timing, ChannelOwner& owner);
+    void start();
+    /// pull_frame() has something new.
+    void wake() { work_.notify(); }
+    /// Closes at once, or, with a goodbye, as soon as that is sent (at the latest after one heartbeat). on_closed() is
+    /// called from within, unless the channel is closed already.
+    void close(const Error& reason, const std::optional<Goodbye>& goodbye = {});
+
+    [[nodiscard]] ChannelId id() const { return id_; }
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] const ChannelCounters& counters() const { return counters_; }
+
+  private:
+    boost::asio::awaitable<void> read_frames();
+    boost::asio::awaitable<void> write_frames();
+    boost::asio::awaitable<void> beat();
+    void handle(const Frame& frame);
+    void fill();
+    boost::asio::awaitable<void> let_others_run();
+    void finish(const Error& reason, bool session_ends);
+
+    ChannelId id_;
+    std::string name_;
+    std::shared_ptr<TlsStream> stream_;
+    FrameReader reader_;
+    Timing timing_;
+    ChannelOwner& owner_;
+    Signal work_;
+    boost::asio::steady_timer beat_timer_;
+    Bytes urgent_;          // heartbeats: before everything else
+    Bytes out_;             // not touched while a write is under way
+    Bytes goodbye_;         // after everything else
+    bool open_ = true;      // the owner has not been told that it is closed
+    bool leaving_ = false;  // closed for the owner; only the goodbye is still to be sent
+    bool heard_ = true;
+    ChannelCounters counters_;
+};
+
+}  // namespace ssi::isfc

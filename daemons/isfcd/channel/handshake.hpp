@@ -1,0 +1,41 @@
+#pragma once
+/// From a TCP connection to a channel: TLS, then HELLO in both directions, with a deadline over all of it.
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+
+#include "daemons/isfcd/channel/tls.hpp"
+#include "daemons/isfcd/timing.hpp"
+#include "daemons/isfcd/wire/frame.hpp"
+#include "daemons/isfcd/wire/messages.hpp"
+#include "lib/common/system_config.hpp"
+
+namespace ssi::isfc {
+
+/// A connection whose peer has said HELLO. `hello` is certified: its member is that of the certificate.
+struct Greeted {
+    std::shared_ptr<TlsStream> stream;
+    FrameReader reader;
+    Hello hello;
+};
+
+/// A TCP socket as channels need it: bound to its local address and, where the system permits it, to its interface.
+/// Errors: kChannelFailed, with what the administrator can do.
+[[nodiscard]] Result<void> bind_channel_socket(boost::asio::ip::tcp::socket& socket, const ChannelEnd& end);
+/// Options of an established connection: no delay, little unsent data in the kernel, an end to unanswered data.
+void tune_channel_socket(boost::asio::ip::tcp::socket& socket, const Timing& timing);
+/// SO_BINDTODEVICE. Not being permitted to is only logged: routing may still choose that interface.
+[[nodiscard]] Result<void> bind_to_interface(int socket, const std::string& interface);
+
+/// Connects, sends `hello`, and gets the peer's, or its reason to refuse.
+boost::asio::awaitable<Result<Greeted>> connect_channel(const ChannelConfig& channel, const TlsIdentity& identity,
+                                                        const std::string& cluster, const Timing& timing,
+                                                        const Hello& hello);
+/// The listening side, up to the peer's HELLO; answer it with send_frame.
+boost::asio::awaitable<Result<Greeted>> greet_channel(boost::asio::ip::tcp::socket socket, const TlsIdentity& identity,
+                                                      const std::string& cluster, const Timing& timing);
+/// Sends one frame of the handshake.
+boost::asio::awaitable<Result<void>> send_handshake_frame(std::shared_ptr<TlsStream> stream, FrameType type,
+                                                          Bytes payload, const Timing& timing);
+
+}  // namespace ssi::isfc

@@ -1,0 +1,163 @@
+#include "daemons/isfcd/local/service_offers.hpp"
+
+#include <sys/inotify.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <format>
+#include <set>
+#include <toml.hpp>
+#include <utility>
+
+namespace ssi::isfc {
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+namespace {
+
+/// Names of 80 bytes at most: together they stay below kMaxControlMessage.
+constexpr std::size_t kMostServices = 2'000;
+constexpr std::string_view kMemberPlaceholder = "{member}";
+
+std::unexpected<Error> invalid(const fs::path& file, std::string what) {
+    return failure(ErrorCode::kConfigInvalid, std::move(what), file.string(),
+                   std::format("mend {} and restart isfcd", file.string()));
+}
+
+std::unexpected<Error> invalid(const fs::path& file, const toml::value& where, std::string_view what,
+                               std::string_view remedy) {
+    const auto at = where.location();
+    const auto info = toml::make_error_info(std::string(what), where, std::string(remedy));
+    return invalid(file, std::format("{}:{}:{}: {}", at.file_name(), at.first_line_number(), at.first_column_number(),
+                                     toml::format_error("", info)));
+}
+
+Result<ConfiguredService> parse_service(const fs::path& file, const toml::value& table, const MemberName& member) {
+    if (!table.is_table()) return invalid(file, table, "a service must be a table", "write [[service]]");
+    ConfiguredService service;
+    for (const auto& [key, value] : table.as_table()) {
+        if (!value.is_string()) return invalid(file, value, "this must be text", "write it in quotes");
+        const std::string& text = value.as_string();
+        if (key == "name") {
+            auto name = ServiceName::parse(text);
+            if (!name) return invalid(file, value, name.error().what, name.error().remedy);
+            service.name = *name;
+        } else if (key == "socket") {
+            auto path = text;
+            if (const auto at = path.find(kMemberPlaceholder); at != std::string::npos)
+                path.replace(at, kMemberPlaceholder.size(), member.str());
+            service.socket = path;
+            if (!service.socket.is_absolute())
+                return invalid(file, value, "this is no absolute path", "begin it with /");
+        } else if (key == "group") {
+            service.group = text;
+        } else {
+            return invalid(file, value, std::format("unknown key '{}'", key), "known here: name, socket, group");
+        }
+    }
+    if (service.name.empty()) return invalid(file, table, "'name' is missing", "add name = \"...\"");
+    if (service.socket.empty()) return invalid(file, table, "'socket' is missing", "add socket = \"/...\"");
+    return service;
+}
+
+Result<void> load_file(const fs::path& file, const MemberName& member, std::map<ServiceName, ConfiguredService>& all) {
+    try {
+        const auto parsed = toml::try_parse(file);
+        if (parsed.is_err()) {
+            std::string text;
+            for (const auto& error : parsed.unwrap_err()) text += toml::format_error("", error);
+            return invalid(file, std::format("{}: {}", file.string(), text));
+        }
+        const auto& root = parsed.unwrap();
+        for (const auto& [key, value] : root.as_table()) {
+            if (key != "service" || !value.is_array())
+                return invalid(file, value, std::format("unknown key '{}'", key), "write [[service]]");
+            for (const auto& table : value.as_array()) {
+                auto service = parse_service(file, table, member);
+                if (!service) return std::unexpected(service.error());
+                all[service->name] = *service;
+            }
+        }
+    } catch (const std::exception& error) {  // toml11 reports an unreadable file so
+        return invalid(file, std::format("{}: {}", file.string(), error.what()));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<ConfiguredService>> load_configured_services(const fs::path& directory, const MemberName& member) {
+    std::set<fs::path> files;
+    std::error_code missing;  // no directory: nothing is configured
+    for (const auto& entry : fs::directory_iterator(directory, missing))
+        if (entry.path().extension() == ".toml") files.insert(entry.path());
+    std::map<ServiceName, ConfiguredService> all;
+    for (const auto& file : files)
+        if (auto loaded = load_file(file, member, all); !loaded) return std::unexpected(loaded.error());
+    std::vector<ConfiguredService> services;
+    for (auto& [name, service] : all) services.push_back(std::move(service));
+    return services;
+}
+
+ServiceOffers::ServiceOffers(const asio::any_io_executor& executor, std::vector<ConfiguredService> configured,
+                             fs::path directory)
+    : configured_(std::move(configured)), directory_(std::move(directory)), inotify_(executor) {}
+
+Result<void> ServiceOffers::start(std::function<void()> changed) {
+    changed_ = std::move(changed);
+    const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd < 0) return system_failure("inotify_init1", directory_.string(), errno);
+    inotify_.assign(fd);
+    if (::inotify_add_watch(fd, directory_.c_str(), IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
+        return system_failure(std::format("watch {}", directory_.string()), directory_.string(), errno);
+    names_ = list();
+    asio::co_spawn(inotify_.get_executor(), [self = shared_from_this()] { return self->watch(); }, asio::detached);
+    return {};
+}
+
+void ServiceOffers::stop() {
+    changed_ = nullptr;
+    boost::system::error_code ignored;
+    inotify_.close(ignored);
+}
+
+asio::awaitable<void> ServiceOffers::watch() {
+    std::array<char, 4096> events;  // what they say does not matter: the directory is listed anew
+    for (;;) {
+        const auto [error, size] =
+            co_await inotify_.async_read_some(asio::buffer(events), asio::as_tuple(asio::use_awaitable));
+        if (error || !changed_) co_return;
+        auto names = list();
+        if (names == names_) continue;
+        names_ = std::move(names);
+        changed_();
+    }
+}
+
+std::vector<std::string> ServiceOffers::list() const {
+    std::set<std::string> names;
+    for (const auto& service : configured_) names.insert(service.name.str());
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(directory_, error)) {
+        std::error_code gone;  // between listing and looking
+        if (entry.is_socket(gone) && ServiceName::parse(entry.path().filename().string()) &&
+            names.size() < kMostServices)
+            names.insert(entry.path().filename().string());
+    }
+    return {names.begin(), names.end()};
+}
+
+Result<fs::path> ServiceOffers::resolve(const std::string& name) const {
+    for (const auto& service : configured_)
+        if (service.name.str() == name) return service.socket;
+    std::error_code error;
+    if (ServiceName::parse(name) && fs::is_socket(directory_ / name, error)) return directory_ / name;
+    return failure(ErrorCode::kServiceUnknown, std::format("no service {} is offered", name), name,
+                   "start the program that offers it");
+}
+
+}  // namespace ssi::isfc

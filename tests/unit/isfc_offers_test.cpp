@@ -1,0 +1,44 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "daemons/isfcd/local/service_offers.hpp"
+#include "tests/unit/isfc_cluster.hpp"
+
+namespace ssi::isfc {
+namespace {
+
+const MemberName kMember = *MemberName::parse("MEMBER1");
+
+TEST(ConfiguredServices, files_are_read_in_order_and_the_member_is_filled_in) {
+    const TemporaryDirectory directory;
+    std::ofstream(directory.path() / "a.toml") << "[[service]]\nname = \"x\"\nsocket = \"/first\"\n";
+    std::ofstream(directory.path() / "b.toml")
+        << "[[service]]\nname = \"x\"\nsocket = \"/run/{member}:1\"\ngroup = \"kvm\"\n";
+    std::ofstream(directory.path() / "ignored.txt") << "no toml";
+    const auto services = load_configured_services(directory.path(), kMember);
+    ASSERT_TRUE(services);
+    ASSERT_EQ(services->size(), 1U);
+    EXPECT_EQ(services->front().socket, "/run/MEMBER1:1");
+    EXPECT_EQ(services->front().group, "kvm");
+}
+
+TEST(ConfiguredServices, missing_directory_is_empty) {
+    EXPECT_EQ(load_configured_services("/nonexistent", kMember)->size(), 0U);
+}
+
+TEST(ConfiguredServices, faults_show_place_and_remedy) {
+    for (const auto* text : {"[[service]]\nname = \"a/b\"\nsocket = \"/x\"\n", "[[service]]\nname = \"a\"\n",
+                             "[[service]]\nname = \"a\"\nsocket = \"relative\"\n", "nonsense", "other = 1\n",
+                             "[[service]]\nname = \"a\"\nsocket = \"/x\"\nextra = \"\"\n", "[[service]]\nname = 7\n"}) {
+        const TemporaryDirectory directory;
+        std::ofstream(directory.path() / "a.toml") << text;
+        const auto services = load_configured_services(directory.path(), kMember);
+        ASSERT_FALSE(services) << text;
+        EXPECT_EQ(services.error().code, ErrorCode::kConfigInvalid);
+        EXPECT_NE(services.error().what.find("a.toml"), std::string::npos);
+    }
+}
+
+}  // namespace
+}  // namespace ssi::isfc

@@ -1,11 +1,14 @@
 """Fixtures of the lab's tests.
 
-lab         three members with our packages, one cluster for the session, reset before each test
+lab         three members with our packages, all Joined; one cluster for the session, reset before each test
+joined      an administrator of that cluster, once every member is Joined
 bare_lab    the same without our packages: the lab itself is under test
 SSI_LAB_MEMBERS, SSI_LAB_LINKS change the size of both.
 """
 
 import os
+import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +17,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ssilab import Lab, LabError  # noqa: E402  (the path comes first)
+from administrator import Administrator  # noqa: E402  (the path comes first)
+from ssilab import Lab, LabError  # noqa: E402
 
 # Of this process: sessions side by side do not meet.
 _SESSION = f"t{os.getpid()}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Told to end (scripts/test does so when time is up), take the clusters down as at Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _take_down_orphans()
     config.addinivalue_line("markers", "lab: needs root and a cluster of containers on this machine")
 
 
@@ -28,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.lab)
+
+
+def _take_down_orphans() -> None:
+    """Clusters of sessions that were killed."""
+    for state in Path("/var/lib/ssi-lab").glob("t*"):
+        found = re.fullmatch(r"t(\d+)[pb]", state.name)
+        if found and not Path(f"/proc/{found[1]}").exists():
+            Lab(state.name).down()
 
 
 def _cluster(name: str, packages: bool) -> Iterator[Lab]:
@@ -53,7 +68,16 @@ def _bare_cluster() -> Iterator[Lab]:
 @pytest.fixture
 def lab(_packaged_cluster: Lab) -> Lab:
     _packaged_cluster.reset()
+    _packaged_cluster.wait_joined()
     return _packaged_cluster
+
+
+@pytest.fixture
+def joined(lab: Lab) -> Administrator:
+    """Every member is Joined."""
+    administrator = Administrator(lab)
+    administrator.wait_joined()
+    return administrator
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ std::string etcd_config_text(const SystemConfig& config, const MemberName& own, 
         {"experimental-watch-progress-notify-interval", progress.count()},
         {"logger", "zap"},
         {"log-outputs", {"stderr"}},
-        {"log-level", "warn"},
+        {"log-level", "error"},
     };
     // One setting a line: it is read by administrators too.
     std::string text = "{\n";

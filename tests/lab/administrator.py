@@ -1,0 +1,77 @@
+"""What an administrator types, as the tests type it: ssictl and virsh on a member, and waiting for what they show."""
+
+import json
+import subprocess
+
+from ssilab import Lab
+
+
+class Administrator:
+    """Works on any member that is on, as people do."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def ssictl(self, member: str, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        return self.lab.try_exec(member, "ssictl", *words, timeout=timeout)
+
+    def virsh(self, member: str, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        return self.lab.try_exec(member, "virsh", "-q", *words, timeout=timeout)
+
+    def document(self, member: str, *words: str, timeout: float = 60) -> dict:
+        """The JSON of an ssictl command that must succeed."""
+        done = self.ssictl(member, *words, "--json", timeout=timeout)
+        assert done.returncode == 0, f"ssictl {' '.join(words)} on {member}: {done.returncode} {done.stderr}"
+        return json.loads(done.stdout)
+
+    def states(self, member: str) -> dict[str, str]:
+        """Member states as `member` sees them; nothing while its ssid cannot be asked."""
+        done = self.ssictl(member, "query", "ssi", "--json")
+        if done.returncode != 0:
+            return {}
+        query = json.loads(done.stdout)
+        return {entry["name"]: entry["state"] for entry in query["members"]} if query["majority"] else {}
+
+    def wait_states(self, member: str, timeout: float = 40, **wanted: str) -> None:
+        self.lab.wait(lambda: wanted.items() <= self.states(member).items(), f"{member} to see {wanted}", timeout, 0.2)
+
+    def wait_joined(self, timeout: float = 60) -> None:
+        """Every member that is on sees every such member Joined."""
+        up = [name for name in self.lab.members if self.lab.power(name) == "running"]
+        for name in up:
+            self.wait_states(name, timeout, **{other: "Joined" for other in up})
+
+    def guest(self, member: str, name: str) -> dict:
+        done = self.ssictl(member, "guest", "show", name, "--json")
+        return json.loads(done.stdout) if done.returncode == 0 else {}
+
+    def wait_guest_at(self, member: str, name: str, at: str | None, timeout: float = 60) -> None:
+        """Until `member` sees the guest Running at `at`, or Down when that is None."""
+        def there() -> bool:
+            guest = self.guest(member, name)
+            if at is None:
+                return guest.get("phase") == "Down"
+            return guest.get("phase") == "Running" and guest.get("member") == at
+        self.lab.wait(there, f"guest {name} at {at} as {member} sees it", timeout, 0.2)
+
+    def start(self, member: str, name: str) -> str:
+        """Starts a guest and waits for its first tick; returns the run id it printed."""
+        runs_before = len({tick.run for tick in self.lab.ticks(name)})
+        done = self.virsh(member, "start", name)
+        assert done.returncode == 0, done.stderr
+        return self.lab.wait_guest(name, runs_before)
+
+    def counts(self, name: str, run: str) -> list[int]:
+        return [tick.count for tick in self.lab.ticks(name) if tick.run == run]
+
+    def assert_no_tick_lost(self, name: str, run: str) -> None:
+        counts = self.counts(name, run)
+        assert counts == list(range(1, len(counts) + 1)), f"ticks of {name} are not whole: {gaps(counts)}"
+
+    def runs(self, name: str) -> list[str]:
+        """The boots of a guest, in order."""
+        return list(dict.fromkeys(tick.run for tick in self.lab.ticks(name)))
+
+
+def gaps(counts: list[int]) -> str:
+    return ", ".join(f"{one}->{other}" for one, other in zip(counts, counts[1:]) if other != one + 1)

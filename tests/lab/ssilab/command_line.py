@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("--follow", "-f", action="store_true")
     verb("crash", "cut a member's power", "MEMBER")
     verb("boot", "switch a member on and wait until it is up", "MEMBER")
+    wait = verb("wait", "wait until all members that are on are Joined")
+    wait.add_argument("--timeout", type=float, default=30, metavar="S")
     verb("shutdown", "shut a member down in order", "MEMBER")
     verb("pause", "freeze a member: it stands still and knows nothing of it", "MEMBER")
     verb("resume", "let a paused member go on", "MEMBER")
@@ -192,6 +194,8 @@ def _act(lab: Lab, given: argparse.Namespace) -> None:
             print(json.dumps(event))
     elif given.verb == "supervise":
         supervise(lab.layout)
+    elif given.verb == "wait":
+        lab.wait_joined(given.timeout)
     elif given.verb in ("down", "reset"):
         getattr(lab, given.verb)()
     else:  # crash, boot, shutdown, pause, resume, rejoin

@@ -210,9 +210,9 @@ class Member:
         sockets = self._layout.sockets(self.name)
         binds = {self._layout.shared: "/srv/ssi-lab", sockets: "/run/ssi-lab", self.luns.nodes: "/dev/ssi-lab",
                  self.journal: "/run/log/journal", Path("/dev/net/tun"): "/dev/net/tun"}
-        # nspawn itself runs in the namespace: told to join one, it would mount a /sys that shows the host's interfaces.
-        command = ["nsenter", f"--net=/run/netns/{self._unit}", "systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self._unit}",
-                   f"--hostname={self.name}", "--register=no", "--keep-unit", "--boot", "--console=read-only",
+        # nspawn itself runs in the namespace: told to join one, it mounts a /sys that shows the host's interfaces.
+        command = ["nsenter", f"--net=/run/netns/{self._unit}", "systemd-nspawn", "--quiet",
+                   f"--directory={self.root}", f"--machine={self._unit}", f"--hostname={self.name}", "--register=no", "--keep-unit", "--boot", "--console=read-only",
                    "--resolv-conf=off", "--timezone=off", "--link-journal=no", f"--capability={_EXTRA_CAPABILITIES}",
                    *(f"--bind={source}:{target}" for source, target in binds.items())]
         join = "".join(f"echo $$ >{shlex.quote(str(file))}; " for file in self._cgroup.entry_files())
@@ -221,7 +221,9 @@ class Member:
                 ["sh", "-c", join + 'exec "$@"', "ssi-lab", *command], stdin=subprocess.DEVNULL, stdout=console,
                 stderr=console, start_new_session=True,
                 # A host with cgroup v1 would else give a systemd 257 hierarchies that it no longer knows.
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"})
+                # Hosts set their network's sysctls: /proc/sys/net is the namespace's own, and writable.
+                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+                     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"})
         record_process(self._nspawn_record, process.pid)
 
     def _clear_remains(self) -> None:

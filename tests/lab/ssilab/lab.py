@@ -95,6 +95,12 @@ class Lab:
         supervisor.start_supervisor(self.layout)
         say(f"booting {', '.join(cluster.members)}")
         self.boot(*cluster.members)
+        if layer is not None:
+            say("waiting for all members to be Joined")
+            try:
+                self.wait_joined()
+            except LabError as error:  # the lab is up; what is wrong is for the user to find
+                say(str(error))
 
     def down(self) -> None:
         """Takes everything away that bears this lab's name, also what a crashed run left."""
@@ -124,6 +130,30 @@ class Lab:
     def member(self, name: str) -> Member:
         return Member(self.layout, self.layout.load(), name)
 
+    def wait_joined(self, timeout: float = 30) -> None:
+        """Waits until every member that is on says: exactly these are Joined, with a majority, mode Stable."""
+        on = {name for name in self.members if self.power(name) == "running"}
+        seen: dict[str, str] = {}
+
+        def agreed() -> bool:
+            for name in on:
+                done = self.try_exec(name, "ssictl", "query", "ssi", "--json", timeout=15)
+                try:
+                    answer = json.loads(done.stdout)
+                    joined = {member["name"] for member in answer["members"] if member["state"] == "Joined"}
+                    names = " ".join(sorted(joined)) or "none"
+                    seen[name] = f"{name} says {answer['cluster']['mode']}, Joined: {names}"
+                    if joined != on or not answer["majority"] or answer["cluster"]["mode"] != "Stable":
+                        return False
+                except (ValueError, KeyError):
+                    seen[name] = f"{name}: {(done.stderr or done.stdout).strip()}"
+                    return False
+            return True
+        try:
+            wait_until(agreed, f"{', '.join(sorted(on))} to be Joined", timeout, 0.1)
+        except LabError as error:
+            raise LabError(f"{error} ({'; '.join(seen.values())})") from error
+
     def power(self, name: str) -> str:
         """"off", "running" or "paused"."""
         return self.member(name).power()
@@ -141,7 +171,7 @@ class Lab:
         """Switches members on and waits until they are up."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda name: self._switch(name, "on"), members))
-            states = list(pool.map(lambda name: self.member(name).wait_booted(timeout), members))
+            states = list(pool.map(lambda name: self._wait_booted(name, timeout), members))
         guests = self._guests()
         for name, state in zip(members, states):
             if state != "running":
@@ -332,6 +362,15 @@ class Lab:
         return command + (["--unit", unit] if unit else [])
 
     # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _wait_booted(self, name: str, timeout: float) -> str:
+        try:
+            return self.member(name).wait_booted(timeout)
+        except LabError as error:
+            last = next((event for event in reversed(self.events()) if event["member"] == name), {})
+            if self.power(name) == "off" and last.get("event") == "power-off":
+                raise LabError(f"{error} (power cut: {last['why']})") from error
+            raise
 
     def _network(self) -> Network:
         return Network(self.layout, self.layout.load())

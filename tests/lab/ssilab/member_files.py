@@ -59,7 +59,8 @@ def write_member_files(layout: Layout, cluster: Cluster, member: str) -> None:
     _write(upper / "etc/libvirt/qemu.conf", _with_settings(_lower_text(cluster, "etc/libvirt/qemu.conf"), qemu), 0o600)
     # All members would else take the host's SMBIOS UUID for theirs, and refuse to migrate "to the same host".
     _write(upper / "etc/libvirt/libvirtd.conf",
-           _with_settings(_lower_text(cluster, "etc/libvirt/libvirtd.conf"), {"host_uuid_source": '"machine-id"', "log_filters": '"4:util.netdev"'}))
+           _with_settings(_lower_text(cluster, "etc/libvirt/libvirtd.conf"),
+                          {"host_uuid_source": '"machine-id"', "log_filters": '"4:util.netdev"'}))
     agent = upper / "usr/sbin/fence_ssi_lab"
     agent.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(repository() / "tests/lab/fence_ssi_lab", agent)

@@ -93,8 +93,7 @@ Result<void> RightTable::keep(const GuestName& guest, const RunId& run) {
     if (!entry) return std::unexpected(entry.error());
     auto& found = **entry;
     found.leaving = false;
-    if (found.right.state == RightState::kHandedOver)
-        found.right.state = found.was_acquired ? RightState::kReleased : RightState::kRegistered;
+    if (found.right.state == RightState::kHandedOver) found.right.state = RightState::kReleased;
     return {};
 }
 

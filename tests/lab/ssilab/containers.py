@@ -212,7 +212,8 @@ class Member:
                  self.journal: "/run/log/journal", Path("/dev/net/tun"): "/dev/net/tun"}
         # nspawn itself runs in the namespace: told to join one, it mounts a /sys that shows the host's interfaces.
         command = ["nsenter", f"--net=/run/netns/{self._unit}", "systemd-nspawn", "--quiet",
-                   f"--directory={self.root}", f"--machine={self._unit}", f"--hostname={self.name}", "--register=no", "--keep-unit", "--boot", "--console=read-only",
+                   f"--directory={self.root}", f"--machine={self._unit}", f"--hostname={self.name}",
+                   "--register=no", "--keep-unit", "--boot", "--console=read-only",
                    "--resolv-conf=off", "--timezone=off", "--link-journal=no", f"--capability={_EXTRA_CAPABILITIES}",
                    *(f"--bind={source}:{target}" for source, target in binds.items())]
         join = "".join(f"echo $$ >{shlex.quote(str(file))}; " for file in self._cgroup.entry_files())

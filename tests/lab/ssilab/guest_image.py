@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 
 from .processes import LabError, run, say
-from .trees import cache_directory, in_builder, repository, tree_path
+from .trees import cache_directory, forget_old, in_builder, repository, tree_path
 
 # In the order of loading. failover and net_failover are what virtio_net needs.
 MODULES = ["virtio_blk", "failover", "net_failover", "virtio_net", "evdev", "button"]
@@ -31,6 +31,8 @@ def guest_image() -> Path:
     image = cache_directory() / f"lab-guest-{digest.hexdigest()[:12]}"
     if not (image / "initramfs").exists():
         _make(tree, image)
+        forget_old("lab-guest-*", keep=image)
+    os.utime(image)
     return image
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .processes import LabError
+from .processes import LabError, wait_until
+
+_LOCK_TIMEOUT = 60.0
 
 
 @dataclass
@@ -70,8 +72,16 @@ class Layout:
     @contextlib.contextmanager
     def lock(self, what: str) -> Iterator[None]:
         """One at a time over all processes of this lab: "power-MEMBER", "links", "luns", "guests"."""
+
+        def taken() -> bool:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
         locks = self.runtime / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         with open(locks / what, "w", encoding="ascii") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            wait_until(taken, f"another command of lab '{self.name}' that holds {locks / what} (fuser tells which)",
+                       _LOCK_TIMEOUT, 0.01)
             yield

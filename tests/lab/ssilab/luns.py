@@ -19,7 +19,7 @@ from pathlib import Path
 
 from .layout import Layout
 from .processes import LabError, end_recorded_process, record_process, recorded_process, run, wait_until
-from .trees import cache_directory, in_builder, repository
+from .trees import cache_directory, forget_old, in_builder, repository
 
 LOOP_CTL_GET_FREE = 0x4C82
 LOOP_CONFIGURE = 0x4C0A
@@ -41,6 +41,8 @@ def lun_layer_program() -> Path:
         run("install", str(partial), f"{program}.{os.getpid()}")
         Path(f"{program}.{os.getpid()}").rename(program)
         partial.unlink()
+        forget_old("lab-lun-layer-*", keep=program)
+    os.utime(program)
     return program
 
 

@@ -3,13 +3,10 @@
 import hashlib
 import os
 import shutil
-import time
 from pathlib import Path
 
 from .processes import LabError, run, say
-from .trees import cache_directory, repository, tree_path
-
-_KEPT_LAYERS = 6
+from .trees import cache_directory, forget_old, repository, tree_path
 
 
 def package_files() -> list[Path]:
@@ -30,7 +27,7 @@ def package_layer() -> Path | None:
     if not layer.exists():
         say(f"installing {len(files)} packages: {', '.join(file.name.split('_')[0] for file in files)}")
         _install(files, tree, layer)
-        _forget_old(keep=layer)
+        forget_old("lab-packages-*", keep=layer)
     os.utime(layer)
     return layer
 
@@ -59,12 +56,3 @@ def _install(files: list[Path], tree: Path, layer: Path) -> None:
             raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _forget_old(keep: Path) -> None:
-    """Old layers go, but none that a running lab may use: those of the last day stay."""
-    layers = sorted(cache_directory().glob("lab-packages-*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    in_use = Path("/proc/self/mounts").read_text()
-    for old in layers[_KEPT_LAYERS:]:
-        if old != keep and str(old) not in in_use and time.time() - old.stat().st_mtime > 86400:
-            shutil.rmtree(old, ignore_errors=True)

@@ -2,6 +2,8 @@
 
 import functools
 import os
+import shutil
+import time
 from pathlib import Path
 
 from .processes import run, say
@@ -30,6 +32,14 @@ def tree_path(name: str) -> Path:
         run(str(repository() / "scripts/bootstrap"), name, timeout=900, show=True)
     os.utime(tree / ".complete")  # the time of last use: bootstrap removes old trees by it
     return tree
+
+
+def forget_old(pattern: str, keep: Path) -> None:
+    """Removes what nobody used for a day from the cache: a running lab may still need what is younger."""
+    in_use = Path("/proc/self/mounts").read_text()
+    for old in cache_directory().glob(pattern):
+        if old != keep and str(old) not in in_use and time.time() - old.stat().st_mtime > 86400:
+            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
 
 
 def in_builder(*command: str, timeout: float = 300) -> str:

@@ -1,6 +1,6 @@
 #pragma once
-/// D-Bus on Asio: sd-bus driven by the daemon's io_context, without a thread. This file and bus.cpp are the only ones
-/// that know sd-bus. Only text goes in and out: our own interfaces answer with one JSON text.
+/// D-Bus on Asio: sd-bus driven by the daemon's io_context, without a thread. Only bus_*.{hpp,cpp} know sd-bus. Only
+/// text goes in and out: our own interfaces answer with one JSON text.
 
 #include <sys/types.h>
 

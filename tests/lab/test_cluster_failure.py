@@ -17,7 +17,8 @@ def admin(joined: Administrator) -> Administrator:
 def leader(admin: Administrator) -> str:
     """The member whose etcd leads."""
     for member in admin.lab.members:
-        done = admin.lab.try_exec(member, "sh", "-c", "cd /run/ssi/etcd && etcdctl --endpoints=unix://client:1 endpoint status -w json")
+        ask = "cd /run/ssi/etcd && etcdctl --endpoints=unix://client:1 endpoint status -w json"
+        done = admin.lab.try_exec(member, "sh", "-c", ask)
         if done.returncode == 0:
             status = json.loads(done.stdout)[0]["Status"]
             if status["leader"] == status["header"]["member_id"]:
@@ -72,10 +73,11 @@ def test_a_frozen_member_is_fenced_and_never_runs_the_guest_again(admin: Adminis
 def test_crash_of_a_daemon_alone_stops_no_guest_R8(admin: Administrator, daemon: str) -> None:
     run = admin.start("MEMBER1", "g1")
     before = admin.lab.exec("MEMBER1", "systemctl", "show", "-P", "MainPID", f"{daemon}.service").strip()
-    admin.lab.exec("MEMBER1", "systemctl", "kill", "--signal=KILL", f"{daemon}.service")
+    admin.lab.exec("MEMBER1", "systemctl", "kill", "--kill-whom=main", "--signal=KILL", f"{daemon}.service")
 
     def back() -> bool:
-        shown = admin.lab.exec("MEMBER1", "systemctl", "show", "-P", "MainPID", "-P", "ActiveState", f"{daemon}.service").split()
+        unit = f"{daemon}.service"
+        shown = admin.lab.exec("MEMBER1", "systemctl", "show", "-P", "MainPID", "-P", "ActiveState", unit).split()
         return "active" in shown and before not in shown
     admin.lab.wait(back, f"systemd to bring {daemon} back", 20)
     admin.wait_joined()
@@ -102,8 +104,8 @@ def test_power_cut_of_all_members_at_once_loses_nothing(admin: Administrator) ->
 def test_an_orderly_shutdown_is_no_failure(admin: Administrator) -> None:
     admin.lab.shutdown("MEMBER3")
     admin.wait_states("MEMBER1", MEMBER3="Down")
-    reason = {entry["name"]: entry["reason"] for entry in admin.document("MEMBER1", "query", "ssi")["members"]}["MEMBER3"]
-    assert reason == "left"
+    members = admin.document("MEMBER1", "query", "ssi")["members"]
+    assert {entry["name"]: entry["reason"] for entry in members}["MEMBER3"] == "left"
     assert not any("fence" in str(event["why"]) for event in admin.lab.events() if event["member"] == "MEMBER3")
 
 

@@ -87,7 +87,8 @@ boost::asio::awaitable<Result<void>> Administration::stop(GuestName guest, bool 
         co_return co_await view_.commit(
             [guest](const ClusterState& state) { return decide_forget_pending(state, guest); });
     const auto member = residency->home.member;
-    co_return at_once ? co_await hypervisor_.destroy(member, guest) : co_await hypervisor_.shutdown(member, guest);
+    if (at_once) co_return co_await hypervisor_.destroy(member, guest);
+    co_return co_await hypervisor_.shutdown(member, guest);
 }
 
 Administration::Answer Administration::guest_shutdown(std::string guest) {
@@ -126,8 +127,8 @@ Administration::Answer Administration::relocate_status(std::string guest) {
 Administration::Answer Administration::member_set_down(std::string member) {
     const auto name = configured(member);
     if (!name) co_return std::unexpected(name.error());
-    const auto age = watch_.age(*name, clock_.now());
-    const bool moving = *name == membership_.own() || (age && *age < config_.timing.silence);
+    // Not seen to stand still for long enough is as good as moving (SAFETY 15).
+    const bool moving = *name == membership_.own() || !watch_.stands_still(*name, clock_.now());
     auto committed =
         co_await view_.commit([&](const ClusterState& state) { return decide_set_down(state, *name, moving); });
     if (!committed) co_return std::unexpected(committed.error());

@@ -48,7 +48,9 @@ EtcdOptions EtcdOptions::for_member(const SystemConfig& config, const MemberName
     for (const auto& voter : voters)
         if (voter != own) options.endpoints.push_back(run / "isfc" / voter.str() / "etcd-client");
     const auto scaled = [&](milliseconds time) { return duration_cast<milliseconds>(time * config.timing.scale); };
-    options.timeout = scaled(options.timeout);
+    // Outlives an election, but leaves a member whose own etcd has lost its leader the time to show a sign of life
+    // through another voter before the others call it silent.
+    options.timeout = config.timing.engine_election * 5 / 4;
     options.watch_silence = scaled(options.watch_silence);
     return options;
 }

@@ -124,7 +124,8 @@ boost::asio::awaitable<Result<void>> Membership::leave() {
         co_return left;
     }
     life_.reset();
-    if (auto cleared = boot_.clear(); !cleared) log::warning("this host joins again only after a reboot", cleared.error());
+    if (auto cleared = boot_.clear(); !cleared)
+        log::warning("this host joins again only after a reboot", cleared.error());
     log::notice(std::format("{} left the cluster in order", own_.str()), {{"SSI_MEMBER", own_.str()}});
     co_return Result<void>{};
 }

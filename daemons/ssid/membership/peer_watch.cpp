@@ -24,9 +24,17 @@ void PeerWatch::look(const ClusterState& state, BootTime now) {
             continue;
         }
         ++sign->second.own_beats;
-        const auto limit = sign->second.seen_moving ? silence_ : boot_grace_;
-        if (now - sign->second.since >= limit && sign->second.own_beats * beat_ >= limit) silent_.insert(name);
+        if (still_for(sign->second, sign->second.seen_moving ? silence_ : boot_grace_, now)) silent_.insert(name);
     }
+}
+
+bool PeerWatch::still_for(const Sign& sign, std::chrono::milliseconds time, BootTime now) const {
+    return now - sign.since >= time && sign.own_beats * beat_ >= time;
+}
+
+bool PeerWatch::stands_still(const MemberName& member, BootTime now) const {
+    const auto sign = signs_.find(member);
+    return sign != signs_.end() && still_for(sign->second, silence_, now);
 }
 
 std::optional<std::chrono::milliseconds> PeerWatch::age(const MemberName& member, BootTime now) const {

@@ -29,6 +29,8 @@ class PeerWatch {
     [[nodiscard]] const std::set<MemberName>& silent() const { return silent_; }
     /// Time since the sign of a member last changed in our eyes; none if it never did.
     [[nodiscard]] std::optional<std::chrono::milliseconds> age(const MemberName& member, BootTime now) const;
+    /// We watched it for `silence` with the majority, and it did not move: what an operator's word needs (SAFETY 15).
+    [[nodiscard]] bool stands_still(const MemberName& member, BootTime now) const;
     /// We are the one who acts for all: the first Joined member, by name, that is neither silent nor being fenced.
     [[nodiscard]] bool is_coordinator(const ClusterState& state) const;
 
@@ -39,6 +41,8 @@ class PeerWatch {
         int own_beats = 0;  ///< Committed beats of ours since then.
         bool seen_moving = false;
     };
+    [[nodiscard]] bool still_for(const Sign& sign, std::chrono::milliseconds time, BootTime now) const;
+
     MemberName own_;
     std::chrono::milliseconds silence_;
     std::chrono::milliseconds beat_;

@@ -59,11 +59,11 @@ struct FenceConfig {
 
 /// [timing]: all scaled by `scale` when the file is read.
 struct TimingConfig {
-    double scale = 1.0;                                ///< 0.1 .. 20.
-    std::chrono::milliseconds beat{500};               ///< Interval of alive keys.
-    std::chrono::milliseconds silence{3'000};          ///< A member whose alive key stands still this long is fenced.
-    std::chrono::milliseconds boot{60'000};            ///< Not scaled. Instead of silence, for one not yet seen alive by us.
-    std::chrono::milliseconds hook{1'000};             ///< The hook gives up after this (SAFETY 21).
+    double scale = 1.0;                        ///< 0.1 .. 20.
+    std::chrono::milliseconds beat{500};       ///< Interval of alive keys.
+    std::chrono::milliseconds silence{3'000};  ///< A member whose alive key stands still this long is fenced.
+    std::chrono::milliseconds boot{60'000};    ///< Not scaled. Instead of silence, for one not yet seen alive by us.
+    std::chrono::milliseconds hook{1'000};     ///< The hook gives up after this (SAFETY 21).
     std::chrono::milliseconds right_lifetime{30'000};  ///< A start not registered within this time is void (SAFETY 8).
     std::chrono::milliseconds engine_heartbeat{100};
     std::chrono::milliseconds engine_election{1'000};

@@ -1,4 +1,4 @@
-#include "engine_etcd_cluster.hpp"
+#include "tests/unit/engine_etcd_cluster.hpp"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -35,7 +35,8 @@ void Fencing::consider() {
 }
 
 void Fencing::begin(const MemberName& target, Revision alive_seen) {
-    if (under_way_.insert(target).second) boost::asio::co_spawn(executor_, fence(target, alive_seen), boost::asio::detached);
+    if (under_way_.insert(target).second)
+        boost::asio::co_spawn(executor_, fence(target, alive_seen), boost::asio::detached);
 }
 
 boost::asio::awaitable<void> Fencing::fence(MemberName target, Revision alive_seen) {

@@ -12,7 +12,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json/parse.hpp>
 #include <cerrno>
@@ -45,6 +44,15 @@ sockaddr_un address_of(const fs::path& path) {
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
     return address;
+}
+
+/// Runs a function on the thread of a context and waits for its result.
+template <class Function>
+auto run_on(asio::io_context& context, Function function) {
+    std::packaged_task<decltype(function())()> task(std::move(function));
+    auto result = task.get_future();
+    asio::post(context, std::ref(task));
+    return result.get();
 }
 
 std::string name_of(int member) {
@@ -227,13 +235,13 @@ Proxy::~Proxy() {
 }
 
 void Proxy::cut() {
-    asio::post(state_->context, asio::use_future([this] { state_->set(State::Mode::kCut); })).get();
+    run_on(state_->context, [this] { state_->set(State::Mode::kCut); });
 }
 void Proxy::stall() {
-    asio::post(state_->context, asio::use_future([this] { state_->set(State::Mode::kStall); })).get();
+    run_on(state_->context, [this] { state_->set(State::Mode::kStall); });
 }
 void Proxy::heal() {
-    asio::post(state_->context, asio::use_future([this] { state_->set(State::Mode::kForward); })).get();
+    run_on(state_->context, [this] { state_->set(State::Mode::kForward); });
 }
 
 // --- members ---
@@ -247,7 +255,7 @@ struct TestCluster::Process {
 
     template <class Function>
     auto run(Function function) {
-        return asio::post(context, asio::use_future(std::move(function))).get();
+        return run_on(context, std::move(function));
     }
 };
 

@@ -1,0 +1,337 @@
+"""Builds and tests: unit, simulation, sanitizers, s390x, format and lint, and the lab.
+
+Without a choice everything but the nightly parts. The last line is "N passed, N failed, N skipped", summed over the
+parts: test cases of GoogleTest and pytest, checks of scripts/lint. Exit 0 only if nothing failed and every part ran.
+Logs and JUnit files are in build/test/PART.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = SOURCE / "build/test"
+JOBS = str(os.cpu_count() or 1)
+
+
+class PartFailed(Exception):
+    """A part could not run to its end; the text says why."""
+
+
+@dataclasses.dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def cases_of(element):
+    """Counts the <testcase> below an element of JUnit or GoogleTest XML."""
+    count = Count()
+    for case in element.iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            count.failed += 1
+        elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled") \
+                or case.get("result") in ("skipped", "suppressed"):
+            # "notrun" is what ctest and GoogleTest say of a case that was not selected or is disabled.
+            count.skipped += 1
+        else:
+            count.passed += 1
+    return count
+
+
+class Part:
+    """One part: its log, its results, the commands it runs. Everything it starts is gone when it ends."""
+
+    def __init__(self, name, options):
+        self.name, self.options = name, options
+        self.folder = RESULTS / name
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.log = open(self.folder / "log", "w+", errors="replace")
+
+    def run(self, *command, minutes, check=True):
+        """Runs a command with its output in the log; returns its exit code. PartFailed when it takes too long."""
+        print("$", *command, file=self.log, flush=True)
+        with subprocess.Popen(command, cwd=SOURCE, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                              start_new_session=True) as process:
+            try:
+                code = process.wait(minutes * 60)
+            except BaseException as reason:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(20)  # The lab takes down what it made.
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(reason, subprocess.TimeoutExpired):
+                    raise PartFailed(f"not done after {minutes} minutes: {' '.join(command)}") from None
+                raise
+        if check and code != 0:
+            raise PartFailed(f"exit {code}: {' '.join(command)}")
+        return code
+
+    def build(self, preset, *targets):
+        self.run("scripts/build", preset, *targets, minutes=15)
+
+    def ctest(self, preset, folder, minutes=10, **environment):
+        """Runs the tests of one folder of a build. Cases are counted from GoogleTest's files where there are any: one
+        ctest test is a whole program."""
+        inside = f"/src/build/test/{self.name}/{folder.replace('/', '-')}"
+        results = SOURCE / pathlib.Path(inside).relative_to("/src")
+        results.mkdir()
+        if self.options.k:
+            environment["GTEST_FILTER"] = f"*{self.options.k}*"
+        code = self.run("scripts/in-builder", "env", f"GTEST_OUTPUT=xml:{inside}/",
+                        *(f"{key}={value}" for key, value in environment.items()),
+                        "ctest", "--test-dir", f"/src/build/{preset}/{folder}", "--output-on-failure",
+                        "--no-tests=error", "--timeout", str(minutes * 60), "-j", JOBS,
+                        "--output-junit", f"{inside}/ctest.junit", minutes=minutes, check=False)
+        junit = results / "ctest.junit"
+        if not junit.exists():
+            raise PartFailed(f"ctest wrote no results (exit {code})")
+        count = Count()
+        for program in xml.parse(junit).getroot().iter("testcase"):
+            ended = cases_of_program(program)
+            # Named as the program, which may be called more than the test.
+            inner = [file for tail in ("", "_test") if (file := results / f"{program.get('name')}{tail}.xml").exists()]
+            if inner:
+                cases = cases_of(xml.parse(inner[0]).getroot())
+                # A program that fails with all its cases passed was stopped at its end, say by a sanitizer.
+                cases.failed += ended.failed if cases.failed == 0 else 0
+                count.add(cases)
+            else:
+                count.add(ended)
+        return count
+
+
+def cases_of_program(program):
+    wrapper = xml.Element("program")
+    wrapper.append(program)
+    return cases_of(wrapper)
+
+
+def has_tests(folder):
+    return any((SOURCE / folder).glob("*.cpp"))
+
+
+def check_lines(part, *command, minutes):
+    """Counts the lines "ok NAME" and "FAILED NAME" that a script of checks prints."""
+    part.log.flush()
+    start = part.log.tell()
+    code = part.run(*command, minutes=minutes, check=False)
+    part.log.seek(start)
+    lines = part.log.read().splitlines()
+    count = Count(passed=sum(line.startswith("ok ") for line in lines),
+                  failed=sum(line.startswith("FAILED ") for line in lines))
+    if code != (1 if count.failed else 0) or count.passed + count.failed == 0:
+        raise PartFailed(f"exit {code}: {' '.join(command)}")
+    return count
+
+
+def unit(part):
+    part.build("release")
+    return part.ctest("release", "tests/unit")
+
+
+def debs(part):
+    part.run("scripts/build-deb", minutes=15)
+    return check_lines(part, "packaging/deb/check", minutes=5)
+
+
+def sim(part):
+    if not has_tests("tests/sim"):
+        return Count()
+    part.build("release", "tests/sim/all")
+    return part.ctest("release", "tests/sim")
+
+
+def unit_and_sim(part, preset, **environment):
+    folders = [folder for folder in ("tests/unit", "tests/sim") if has_tests(folder)]
+    part.build(preset, *(f"{folder}/all" for folder in folders))
+    count = Count()
+    for folder in folders:
+        count.add(part.ctest(preset, folder, minutes=20, **environment))
+    return count
+
+
+def asan(part):
+    return unit_and_sim(part, "asan", ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1",
+                        UBSAN_OPTIONS="print_stacktrace=1")
+
+
+def tsan(part):
+    return unit_and_sim(part, "tsan", TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1")
+
+
+def s390x(part):
+    part.build("s390x", "tests/unit/all")
+    return part.ctest("s390x", "tests/unit", minutes=15)
+
+
+def lint(part):
+    return check_lines(part, "scripts/lint", minutes=15)
+
+
+def tidy(part):
+    part.build("release")
+    return check_lines(part, "scripts/lint", "--tidy", minutes=60)
+
+
+def lab(part):
+    if not any((SOURCE / "tests/lab").glob("test_*.py")):
+        raise PartFailed("tests/lab has no tests")
+    junit = part.folder / "pytest.junit"
+    # The host's own Python: the lab uses nothing that Debian does not package.
+    code = part.run("/usr/bin/python3", "-m", "pytest", "tests/lab", "-v", "-p", "no:cacheprovider",
+                    f"--junitxml={junit}", *(["-k", part.options.k] if part.options.k else []),
+                    minutes=part.options.lab_minutes, check=False)
+    if code == 5 and part.options.k:  # Nothing selected.
+        return Count()
+    if code not in (0, 1) or not junit.exists():
+        raise PartFailed(f"pytest ended with {code}")
+    return cases_of(xml.parse(junit).getroot())
+
+
+def coverage(part):
+    count = unit_and_sim(part, "coverage")
+    part.run("scripts/in-builder", "scripts/coverage", "build/coverage", minutes=10)
+    return count
+
+
+def fuzz(part):
+    if not (SOURCE / "tests/fuzz/CMakeLists.txt").exists():
+        return Count()
+    part.build("fuzz")
+    count = Count()
+    for program in sorted((SOURCE / "build/fuzz/tests/fuzz").glob("fuzz_*")):
+        if os.access(program, os.X_OK) and program.is_file():
+            inside = f"/src/{program.relative_to(SOURCE)}"
+            failed = part.run("scripts/in-builder", inside, "-max_total_time=60",
+                              "-artifact_prefix=/src/build/test/fuzz/", minutes=3, check=False)
+            count.add(Count(failed=1) if failed else Count(passed=1))
+    return count
+
+
+def bench(part):
+    count = Count()
+    for program in sorted((SOURCE / "tests/bench").iterdir()):
+        if program.is_file() and os.access(program, os.X_OK):
+            code = part.run("scripts/bench", program.name, "--json", str(part.folder / f"{program.name}.json"),
+                            minutes=15, check=False)
+            count.add(Count(failed=1) if code else Count(passed=1))
+    return count
+
+
+# In the order in which they run.
+PARTS = {"unit": unit, "debs": debs, "sim": sim, "format": lint, "asan": asan, "s390x": s390x,
+         "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "bench": bench}
+NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "bench")
+ALONE = ("lab", "bench")  # They measure time: last, and nothing beside them.
+# Where cores allow, these chains run side by side; the parts of one chain share a build folder.
+CHAINS = (("unit", "debs", "sim", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",), ("fuzz",))
+CORES_PER_CHAIN = 2
+HELP = {
+    "unit": "build, and the unit tests", "debs": "the packages", "sim": "the simulation",
+    "asan": "unit tests and simulation under AddressSanitizer and UndefinedBehaviorSanitizer",
+    "s390x": "unit tests built for the mainframe, under emulation", "format": "format and lint",
+    "lab": "clusters on this machine (tests/lab)", "tsan": "unit tests and simulation under ThreadSanitizer",
+    "tidy": "clang-tidy", "coverage": "unit tests and simulation, lines run in each folder (in its log)",
+    "fuzz": "each fuzzer for a minute", "bench": "the benchmarks",
+}
+
+
+def run_part(name, function, options):
+    """Runs a part and prints its line; returns its count, seconds and whether it ran to its end."""
+    part = Part(name, options)
+    print(f"{name}: {HELP[name]} ...", flush=True)
+    start = time.monotonic()
+    try:
+        count, fault = function(part), None
+    except PartFailed as reason:
+        count, fault = Count(), str(reason)
+    seconds = time.monotonic() - start
+    part.log.flush()
+    if fault or count.failed:
+        log = pathlib.Path(part.log.name)
+        tail = log.read_text(errors="replace").splitlines()[-options.tail:]
+        print("\n".join(f"  | {line}" for line in tail), f"  (all of it: {log.relative_to(SOURCE)})", sep="\n")
+    print(f"{name}: {fault or count} ({seconds:.0f} s)", flush=True)
+    return {"name": name, "seconds": round(seconds, 1), "ran": fault is None, **dataclasses.asdict(count)}
+
+
+def run_parts(chosen, options):
+    """Runs the chosen parts; returns what run_part returns of each, in their order."""
+    def run_chain(chain):
+        return [run_part(name, PARTS[name], options) for name in chain if name in chosen]
+
+    with concurrent.futures.ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // CORES_PER_CHAIN)) as pool:
+        results = [part for chain in pool.map(run_chain, CHAINS) for part in chain]
+    return results + run_chain(ALONE)
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(prog="scripts/test", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in PARTS:
+        parser.add_argument(f"--{name}", action="append_const", dest="chosen", const=name,
+                            help=("nightly: " if name in NIGHTLY else "") + HELP[name])
+    parser.add_argument("--nightly", action="store_true", help="all parts, the nightly ones too")
+    parser.add_argument("-k", metavar="EXPR", help="cases whose name contains EXPR (in the lab: pytest's -k)")
+    parser.add_argument("--tail", type=int, default=60, metavar="N", help="lines of log shown of a failure (60)")
+    parser.add_argument("--lab-minutes", type=int, default=30, metavar="N", help="the lab is stopped after this (30)")
+    parser.add_argument("--times", metavar="FILE", help="write the parts as JSON: name, seconds, counts")
+    return parser.parse_args()
+
+
+def chosen_parts(options):
+    if options.chosen:
+        return options.chosen
+    if options.nightly:
+        return list(PARTS)
+    if options.k:  # The others have no cases to choose from.
+        return ["unit", "sim", "lab"]
+    return [name for name in PARTS if name not in NIGHTLY]
+
+
+def main():
+    options = parse_options()
+    if os.geteuid() != 0:
+        sys.exit("scripts/test: needs root (builder tree, lab): run it again with sudo")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+
+    start = time.monotonic()
+    if subprocess.run([SOURCE / "scripts/bootstrap"], stdin=subprocess.DEVNULL).returncode != 0:
+        sys.exit("scripts/test: the trees could not be made")
+    trees = {"name": "trees", "seconds": round(time.monotonic() - start, 1), "ran": True}
+    parts = run_parts(chosen_parts(options), options)
+    if options.times:
+        pathlib.Path(options.times).write_text(json.dumps([trees, *parts], indent=1) + "\n")
+
+    total = Count()
+    for part in parts:
+        print(f"{part['name']:8} {part['seconds']:7.1f} s{'' if part['ran'] else '   DID NOT RUN TO ITS END'}")
+        # A part that could not run is a failure that the last line must show as well.
+        total.add(Count(part["passed"], part["failed"] + (not part["ran"]), part["skipped"]))
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -33,11 +33,7 @@ LocalStream::LocalStream(Socket socket, LogicalLink& link, std::span<std::byte> 
       link_(link),
       scratch_(scratch),
       readable_(socket_.get_executor()),
-      writable_(socket_.get_executor()) {
-    const int from_first = 0;
-    // Peeking then goes on where it stopped, beyond the byte that is held. Every supported kernel has it.
-    (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEEK_OFF, &from_first, sizeof from_first);
-}
+      writable_(socket_.get_executor()) {}
 
 void LocalStream::start(StreamId id, Ended ended) {
     id_ = id;
@@ -105,6 +101,13 @@ asio::awaitable<int> LocalStream::peek(std::span<std::byte>& bytes) {
 }
 
 asio::awaitable<void> LocalStream::from_program() {
+    // Peeking then goes on where it stopped, beyond the byte that is held. Linux has it since 3.4; without it (user
+    // emulation) every byte would be read again and again, so that no stream is the only safe answer (R7).
+    const int from_first = 0;
+    if (::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEEK_OFF, &from_first, sizeof from_first) != 0) {
+        fail(errno, "SO_PEEK_OFF");
+        co_return;
+    }
     while (!ended_) {
         if (link_.room(id_) == 0) {
             co_await writable_.wait();

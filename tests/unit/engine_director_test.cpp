@@ -31,7 +31,7 @@ class RecordingUnits final : public UnitControl {
     std::vector<std::string> calls;
 };
 
-class EtcdDirectorTest : public testing::Test {
+class EtcdDirectorTest : public ::testing::Test {
   protected:
     EtcdDirectorTest() {
         std::string pattern = (fs::temp_directory_path() / "ssi-director-XXXXXX").native();

@@ -18,17 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr auto kEtcd = "/usr/bin/etcd";
 
-TemporaryDirectory::TemporaryDirectory() {
-    std::string pattern = (fs::temp_directory_path() / "ssi-engine-XXXXXX").native();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = pattern;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-    std::error_code ignored;  // only a directory in /tmp is left
-    fs::remove_all(path_, ignored);
-}
-
 MemberName member_name(int number) {
     return MemberName::parse(std::format("MEMBER{}", number)).value();
 }

@@ -17,6 +17,7 @@
 #include "daemons/ssid/engine/etcd_director.hpp"
 #include "daemons/ssid/engine/etcd_engine.hpp"
 #include "daemons/ssid/engine/unit_control.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::cluster {
 
@@ -36,18 +37,7 @@ T await(boost::asio::io_context& io, boost::asio::awaitable<T> work,
     return std::move(*result);
 }
 
-/// A directory that goes with the object.
-class TemporaryDirectory {
-  public:
-    TemporaryDirectory();
-    ~TemporaryDirectory();
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
+using ssi::testing::TemporaryDirectory;
 
 /// Members MEMBER1.. with fast timers.
 [[nodiscard]] SystemConfig test_config(int members);

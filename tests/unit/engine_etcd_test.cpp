@@ -39,7 +39,7 @@ asio::awaitable<Result<std::vector<Change>>> collect(Watch& watch, std::size_t c
 }
 
 /// One etcd for all of these; each has keys of its own.
-class OneEtcd : public testing::Test {
+class OneEtcd : public ::testing::Test {
   protected:
     static void SetUpTestSuite() {
         if (EtcdCluster::is_etcd_installed()) cluster_ = std::make_unique<EtcdCluster>(1);
@@ -195,7 +195,7 @@ TEST(EtcdEngine, nobody_there_is_no_majority_in_time) {
 }
 
 /// Each with etcds of its own, which it harms.
-class EtcdFault : public testing::Test {
+class EtcdFault : public ::testing::Test {
   protected:
     void SetUp() override {
         if (!EtcdCluster::is_etcd_installed()) GTEST_SKIP() << kNoEtcd;

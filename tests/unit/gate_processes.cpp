@@ -40,16 +40,6 @@ bool receive(int fd, std::span<std::byte> bytes) {
 
 }  // namespace
 
-TemporaryDirectory::TemporaryDirectory() {
-    std::string name = "/tmp/ssi-gate-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-    std::filesystem::remove_all(path_);
-}
-
 Child Child::start(const std::vector<std::string>& arguments, const std::string& input, const std::string& output,
                    const std::map<std::string, std::string>& environment) {
     std::vector<char*> argv;

@@ -7,21 +7,11 @@
 #include <vector>
 
 #include "daemons/ssid/gate/lock_rpc.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::gate::testing {
 
-/// A directory of its own, gone with the object.
-class TemporaryDirectory {
-  public:
-    TemporaryDirectory();
-    ~TemporaryDirectory();
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
+using ssi::testing::TemporaryDirectory;
 
 /// A child process; killed and waited for with the object.
 class Child {

@@ -72,17 +72,6 @@ std::uint16_t port() {
 
 // --- files and local sockets ---
 
-TemporaryDirectory::TemporaryDirectory() {
-    std::string name = fs::temp_directory_path() / "isfc.XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) broken("mkdtemp");
-    path_ = name;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-}
-
 LocalSocket::LocalSocket(int fd) : fd_(fd) {
     const timeval patience{std::chrono::duration_cast<std::chrono::seconds>(kPatience).count(), 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

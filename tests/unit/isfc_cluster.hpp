@@ -16,21 +16,11 @@
 #include <vector>
 
 #include "daemons/isfcd/isfcd.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::isfc {
 
-/// Gone, with all it holds, at the end.
-class TemporaryDirectory {
-  public:
-    TemporaryDirectory();
-    ~TemporaryDirectory();
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
+using ssi::testing::TemporaryDirectory;
 
 /// A blocking UNIX socket whose operations end after some seconds.
 class LocalSocket {

@@ -101,7 +101,8 @@ class Part:
         code = self.run("scripts/in-builder", "env", f"GTEST_OUTPUT=xml:{inside}/",
                         *(f"{key}={value}" for key, value in environment.items()),
                         "ctest", "--test-dir", f"/src/build/{preset}/{folder}", "--output-on-failure",
-                        *(["--label-exclude", without] if without else []), "--no-tests=error", "--timeout", str(minutes * 60), "-j", JOBS,
+                        *(["--label-exclude", without] if without else []), "--no-tests=error",
+                        "--timeout", str(minutes * 60), "-j", JOBS,
                         "--output-junit", f"{inside}/ctest.junit", minutes=minutes, check=False)
         junit = results / "ctest.junit"
         if not junit.exists():

@@ -1,11 +1,12 @@
-/// R1 under chance: guests are started, destroyed and moved on all members at once while members lose power, freeze,
-/// lose sight of each other, ssids crash, fence agents and migrations fail, and commits time out. After each single
-/// step no guest runs twice; when all is healed, everything that should run does, once. SSI_SIM_SEEDS and SSI_SIM_FIRST
-/// choose the seeds; a failure prints its seed.
+/// R1 under chance: guests are started, paused, saved, restored, destroyed and moved on all members at once while
+/// members lose power, freeze, leave, lose sight of each other, ssids crash, guards restart, fence agents and
+/// migrations fail, and commits time out. After each single step no guest runs twice; when all is healed, everything
+/// that should run does, once. SSI_SIM_SEEDS and SSI_SIM_FIRST choose the seeds; a failure prints its seed.
 
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <functional>
 #include <string>
 
 #include "lib/common/log.hpp"
@@ -31,7 +32,7 @@ void act(Cluster& cluster) {
     auto& host = *cluster.hosts[static_cast<std::size_t>(world.number(static_cast<int>(cluster.hosts.size())))];
     auto& other = *cluster.hosts[static_cast<std::size_t>(world.number(static_cast<int>(cluster.hosts.size())))];
     const auto guest = guest_name(1 + world.number(3));
-    switch (world.number(16)) {
+    switch (world.number(20)) {
         case 0:
         case 1:
         case 2:
@@ -59,7 +60,18 @@ void act(Cluster& cluster) {
             if (host.machine.is_frozen()) return host.machine.thaw();
             if (host.is_up() && world.chance(0.3)) host.machine.freeze();
             return;
+        case 15:
+            if (world.chance(0.3)) return cluster.virsh_save(host, guest);
+            return cluster.virsh_suspend(host, guest);
+        case 16:
+            return cluster.virsh_resume(host, guest);
+        case 17:
+            return cluster.virsh_start(host, guest, world.chance(0.5) ? Origin::kStartPaused : Origin::kRestore);
+        case 18:
+            if (world.chance(0.5)) return host.restart_guard();
+            return cluster.leave(host);
         default:
+            cluster.fence_time = world.chance(0.2) ? 20s : 800ms;
             host.reach.unknown_rate = world.chance(0.5) ? 0.2 : 0;
             host.reach.watch_breaks = world.chance(0.3) ? 0.02 : 0;
             host.reach.watch_lag = world.chance(0.3) ? 900ms : 20ms;
@@ -91,7 +103,7 @@ void run_seed(std::uint64_t seed, Totals& totals) {
     const auto& state = cluster.hosts.front()->node->view.state();
     for (const auto& host : cluster.hosts) {
         // A member that was declared dead while it was only cut off stays out until its host is rebooted.
-        if (!host->rights.open()) continue;
+        if (state.member(host->name)->state == cluster::MemberState::kDown) continue;
         EXPECT_TRUE(host->node->membership.life()) << host->name.str() << " is not Joined";
         for (const auto& [pid, qemu] : host->qemus) {
             const auto* residency = state.residency(qemu.guest);
@@ -103,7 +115,7 @@ void run_seed(std::uint64_t seed, Totals& totals) {
         EXPECT_EQ(residency.value.phase, cluster::Phase::kRunning) << guest.str() << " " << residency.value.reason;
         auto* qemu = cluster.host(residency.value.home.member)->find(guest);
         ASSERT_NE(qemu, nullptr) << guest.str() << " is resident but does not run";
-        EXPECT_TRUE(qemu->executes) << guest.str();
+        EXPECT_TRUE(qemu->executes || qemu->paused_by_user) << guest.str();
     }
     totals.starts += cluster.starts;
     totals.refusals += cluster.refusals;
@@ -132,6 +144,62 @@ TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
     EXPECT_GT(totals.fences, static_cast<int>(seeds) / 4);
     std::printf("%llu seeds: %d starts, %d refusals, %d moves, %d fences\n", static_cast<unsigned long long>(seeds),
                 totals.starts, totals.refusals, totals.moves, totals.fences);
+}
+
+/// A guest on its way from M1 to M2, and what `fate` does after each step.
+class OneMove : public testing::Test {
+  protected:
+    void play(const std::function<void()>& fate) {
+        const auto step = [&] {
+            fate();
+            cluster_.check();
+        };
+        for (const auto& host : cluster_.hosts) host->boot();
+        cluster_.world.run_until(cluster_.world.now() + 3s, step);
+        cluster_.virsh_start(source_, g_);
+        cluster_.world.run_until(cluster_.world.now() + 5s, step);
+        cluster_.relocate(source_, g_, destination_.name);
+        cluster_.world.run_until(cluster_.world.now() + 120s, step);
+    }
+    [[nodiscard]] int running() {
+        int count = 0;
+        for (const auto& host : cluster_.hosts)
+            if (const auto* qemu = host->find(g_); qemu != nullptr && qemu->executes) ++count;
+        return count;
+    }
+    Cluster cluster_{3, 1};
+    Host& source_ = *cluster_.hosts[0];
+    Host& destination_ = *cluster_.hosts[1];
+    GuestName g_ = guest_name(1);
+};
+
+TEST_F(OneMove, to_a_member_that_dies_as_soon_as_the_guest_runs_there_starts_it_anew_R3) {
+    play([&] {
+        if (const auto* there = destination_.find(g_); there != nullptr && there->executes) destination_.cut_power();
+    });
+    EXPECT_FALSE(destination_.is_up());
+    EXPECT_EQ(running(), 1);
+}
+
+TEST_F(OneMove, to_a_member_that_dies_before_the_hand_over_changes_nothing) {
+    std::int64_t pid = 0;
+    play([&] {
+        if (destination_.find(g_) == nullptr) return;
+        pid = source_.find(g_)->pid;
+        destination_.cut_power();
+    });
+    ASSERT_NE(source_.find(g_), nullptr);
+    EXPECT_EQ(source_.find(g_)->pid, pid);
+    EXPECT_TRUE(source_.find(g_)->executes);
+}
+
+TEST_F(OneMove, of_a_guest_that_is_paused_after_the_hand_over_was_armed_does_not_lose_it_R8) {
+    play([&] {
+        for (const auto& entry : source_.rights.rights())
+            if (entry.leaving && !source_.migrating.contains(g_)) cluster_.virsh_suspend(source_, g_);
+    });
+    ASSERT_NE(source_.find(g_), nullptr);
+    EXPECT_TRUE(source_.find(g_)->paused_by_user);
 }
 
 }  // namespace

@@ -99,12 +99,17 @@ class SimHypervisor final : public cluster::Hypervisor {
         std::vector<DomainInfo> all;
         for (const auto& [pid, qemu] : host_.qemus)
             all.push_back({qemu.guest, qemu.uuid,
-                           qemu.executes ? DomainState::kRunning : DomainState::kPausedByMigration,
+                           qemu.executes         ? DomainState::kRunning
+                           : qemu.paused_by_user ? DomainState::kPaused
+                                                 : DomainState::kPausedByMigration,
                            host_.migrating.contains(qemu.guest)});
         co_return all;
     }
+    awaitable<Result<void>> start_from(Origin origin, GuestName guest) {
+        co_return co_await in_libvirtd(start_domain(host_.name, guest, origin));
+    }
     awaitable<Result<void>> start(MemberName member, GuestName guest, std::string /*xml*/) override {
-        co_return co_await in_libvirtd(start_domain(member, guest));
+        co_return co_await in_libvirtd(start_domain(member, guest, Origin::kStart));
     }
     awaitable<Result<void>> shutdown(MemberName member, GuestName guest) override {
         co_return co_await destroy(member, guest);
@@ -118,6 +123,28 @@ class SimHypervisor final : public cluster::Hypervisor {
     }
     awaitable<Result<void>> abort_migration(GuestName) override { co_return Result<void>{}; }
     awaitable<Result<std::string>> definition(GuestName guest) override { co_return xml_of(guest); }
+
+    static gate::QemuOwner owner_of(const Qemu& qemu) {
+        return {qemu.uuid, qemu.guest.str(), qemu.pid, qemu.awaits_migration};
+    }
+    /// The moment before the first instruction: the door is asked.
+    static Result<void> set_running(Host& target, std::int64_t pid) {
+        const auto found = target.qemus.find(pid);
+        if (found == target.qemus.end() || !target.is_up())
+            return failure(ErrorCode::kHypervisorFailed, "QEMU is gone");
+        auto& qemu = found->second;
+        const auto owner = owner_of(qemu);
+        auto allowed = target.rights.register_one_shot(owner);
+        if (allowed) allowed = target.rights.acquire(owner, "/dev/disk");
+        if (!allowed) return allowed;
+        auto& ran_last = target.cluster.ran_last[qemu.guest];
+        if (qemu.memory_of != 0 && qemu.memory_of != ran_last) target.cluster.stale_memory = qemu.guest.str();
+        qemu.memory_of = ran_last = pid;
+        qemu.executes = true;
+        qemu.paused_by_user = false;
+        if (target.node != nullptr) target.node->guests.poke();
+        return {};
+    }
 
   private:
     template <class T>
@@ -150,12 +177,17 @@ class SimHypervisor final : public cluster::Hypervisor {
         co_return std::move(*outcome->value);
     }
 
-    awaitable<Result<void>> start_domain(MemberName member, GuestName guest) {
+    awaitable<Result<void>> start_domain(MemberName member, GuestName guest, Origin origin) {
         auto* target = host_.cluster.host(member);
         co_await process_.travel();
         if (!host_.reaches(*target)) co_return unreachable(*target);
-        auto qemu = co_await create(*target, guest, {});
+        auto qemu = co_await create(*target, guest, origin);
         if (!qemu) co_return std::unexpected(qemu.error());
+        if (origin == Origin::kStartPaused) {
+            if (const auto made = target->qemus.find(*qemu); made != target->qemus.end())
+                made->second.paused_by_user = true;
+            co_return Result<void>{};
+        }
         co_await process_.sleep(process_.world().between(50ms, 300ms));
         auto running = set_running(*target, *qemu);
         if (!running) target->kill_qemu(*qemu);
@@ -186,10 +218,6 @@ class SimHypervisor final : public cluster::Hypervisor {
         return failure(ErrorCode::kHypervisorFailed, "cannot connect to " + target.name.str());
     }
 
-    static gate::QemuOwner owner_of(const Qemu& qemu) {
-        return {qemu.uuid, qemu.guest.str(), qemu.pid, qemu.awaits_migration};
-    }
-
     awaitable<Result<void>> call_hook(Host& target, HookRequest request) {
         auto* node = target.node;
         if (node == nullptr || !target.is_up() || target.machine.is_frozen())
@@ -202,11 +230,14 @@ class SimHypervisor final : public cluster::Hypervisor {
     }
 
     /// Makes a QEMU that does not execute yet; returns its pid.
-    awaitable<Result<std::int64_t>> create(Host& target, GuestName guest, std::string incoming) {
+    awaitable<Result<std::int64_t>> create(Host& target, GuestName guest, Origin origin, std::int64_t memory_of = 0) {
         if (target.find(guest) != nullptr) co_return failure(ErrorCode::kHypervisorFailed, "domain is already active");
-        if (!incoming.empty())
-            if (auto let_in = co_await call_hook(target, {guest, "migrate", "begin", xml_of(guest)}); !let_in)
+        if (origin == Origin::kIncoming || origin == Origin::kRestore) {
+            const auto* operation = origin == Origin::kIncoming ? "migrate" : "restore";
+            if (auto let_in = co_await call_hook(target, {guest, operation, "begin", xml_of(guest)}); !let_in)
                 co_return std::unexpected(let_in.error());
+            co_await process_.sleep(process_.world().between(0ms, 100ms));
+        }
         if (auto prepared = co_await call_hook(target, {guest, "prepare", "begin", xml_of(guest)}); !prepared) {
             auto released = co_await call_hook(target, {guest, "release", "end", xml_of(guest)});
             co_return std::unexpected(prepared.error());
@@ -214,28 +245,13 @@ class SimHypervisor final : public cluster::Hypervisor {
         co_await process_.sleep(process_.world().between(10ms, 200ms));
         if (!target.is_up() || target.find(guest) != nullptr)
             co_return failure(ErrorCode::kHypervisorFailed, "connection lost");
-        const Qemu qemu{guest, uuid_of(guest), host_.cluster.next_pid++, !incoming.empty(), false};
+        const bool awaits_memory = origin == Origin::kIncoming || origin == Origin::kRestore;
+        const Qemu qemu{guest, uuid_of(guest), host_.cluster.next_pid++, awaits_memory, false, false, memory_of};
         if (auto registered = target.rights.register_life(owner_of(qemu), 1, process_.now()); !registered)
             co_return std::unexpected(registered.error());
         target.qemus[qemu.pid] = qemu;
         if (target.node != nullptr) target.node->guests.poke();
         co_return qemu.pid;
-    }
-
-    /// The moment before the first instruction: the door is asked.
-    static Result<void> set_running(Host& target, std::int64_t pid) {
-        const auto found = target.qemus.find(pid);
-        if (found == target.qemus.end() || !target.is_up())
-            return failure(ErrorCode::kHypervisorFailed, "QEMU is gone");
-        const auto owner = owner_of(found->second);
-        auto allowed = target.rights.register_one_shot(owner);
-        if (allowed) allowed = target.rights.acquire(owner, "/dev/disk");
-        if (!allowed) {
-            return allowed;
-        }
-        found->second.executes = true;
-        if (target.node != nullptr) target.node->guests.poke();
-        return {};
     }
 
     awaitable<Result<MigrationTimes>> migrate_out(cluster::MigrationRequest request) {
@@ -244,7 +260,11 @@ class SimHypervisor final : public cluster::Hypervisor {
         auto* target = cluster.host(request.to);
         co_await process_.travel();
         if (!host_.reaches(*target)) co_return unreachable(*target);
-        auto created = co_await create(*target, request.guest, "incoming");
+        const auto* leaving = host_.find(request.guest);
+        if (leaving == nullptr || (!leaving->executes && !leaving->paused_by_user))
+            co_return failure(ErrorCode::kHypervisorFailed, "it was paused by an earlier migration");
+        const bool arrives_paused = !leaving->executes;
+        auto created = co_await create(*target, request.guest, Origin::kIncoming, leaving->pid);
         if (!created) co_return std::unexpected(created.error());
         const auto there = *created;
         co_await process_.sleep(world.between(100ms, 3000ms));
@@ -263,7 +283,8 @@ class SimHypervisor final : public cluster::Hypervisor {
         Result<void> finished = failure(ErrorCode::kHypervisorFailed, "connection lost");
         bool answered = false;
         if (host_.reaches(*target) && !world.chance(cluster.migration_failures)) {
-            finished = set_running(*target, there);
+            finished = arrives_paused ? Result<void>{} : set_running(*target, there);
+            co_await process_.travel();
             answered = host_.reaches(*target) && !world.chance(cluster.migration_failures);
             if (!finished) target->kill_qemu(there);
         }
@@ -273,7 +294,7 @@ class SimHypervisor final : public cluster::Hypervisor {
             co_return MigrationTimes{3000ms, 100ms};
         }
         // libvirt at the source resumes its guest, if the door lets it.
-        auto resumed = set_running(host_, pid);
+        if (!arrives_paused) auto resumed = set_running(host_, pid);
         co_return failure(ErrorCode::kHypervisorFailed, "migration failed in its last step");
     }
 
@@ -289,7 +310,7 @@ class SimFence final : public cluster::FenceAgent {
     awaitable<Result<void>> off(MemberName member) override {
         auto& world = process_.world();
         auto& cluster = host_.cluster;
-        co_await process_.sleep(world.between(50ms, 800ms));
+        co_await process_.sleep(world.between(50ms, cluster.fence_time));
         if (process_.is_dead()) co_await process_.never();
         if (world.chance(cluster.fence_failures)) co_return failure(ErrorCode::kFenceFailed, "the agent failed");
         cluster.host(member)->cut_power();
@@ -407,6 +428,13 @@ void Host::crash_ssid() {
     });
 }
 
+void Host::restart_guard() {
+    if (!up_) return;
+    rights = gate::RightTable::from_json(rights.to_json()).value();
+    rights.reopen_if_empty();
+    if (node != nullptr) node->guests.poke();
+}
+
 Node::Node(Host& host)
     : process(host.cluster.world, host.machine),
       engine(std::make_unique<SimEngine>(host.cluster.store, host.reach, process)),
@@ -455,18 +483,55 @@ void Cluster::heal() {
         one->boot();
     }
     fence_failures = 0;
+    fence_time = 800ms;
     migration_failures = 0;
     update_majorities();
 }
 
-void Cluster::virsh_start(Host& at, const GuestName& guest) {
+void Cluster::virsh_start(Host& at, const GuestName& guest, Origin origin) {
     if (at.node == nullptr || at.machine.is_frozen()) return;
     co_spawn(
         world.executor(),
-        [](Cluster& self, Host& host, GuestName name) -> awaitable<void> {
-            auto started = co_await host.node->hypervisor->start(host.name, name, xml_of(name));
+        [](Cluster& self, Host& host, GuestName name, Origin from) -> awaitable<void> {
+            auto started = co_await static_cast<SimHypervisor&>(*host.node->hypervisor).start_from(from, name);
             ++(started ? self.starts : self.refusals);
-        }(*this, at, guest),
+        }(*this, at, guest, origin),
+        detached);
+}
+
+void Cluster::virsh_suspend(Host& at, const GuestName& guest) {
+    auto* qemu = at.find(guest);
+    if (qemu == nullptr || at.machine.is_frozen() || !qemu->executes) return;
+    qemu->executes = false;
+    qemu->paused_by_user = true;
+    // libvirt does it twice, and no refusal would stop it.
+    for (int i = 0; i < 2; ++i) {
+        static_cast<void>(at.rights.register_one_shot(SimHypervisor::owner_of(*qemu)));
+        at.rights.release(SimHypervisor::owner_of(*qemu), "/dev/disk");
+    }
+    if (at.node != nullptr) at.node->guests.poke();
+}
+
+void Cluster::virsh_resume(Host& at, const GuestName& guest) {
+    auto* qemu = at.find(guest);
+    if (qemu == nullptr || at.machine.is_frozen() || qemu->executes || qemu->awaits_migration) return;
+    static_cast<void>(SimHypervisor::set_running(at, qemu->pid));
+}
+
+void Cluster::virsh_save(Host& at, const GuestName& guest) {
+    if (at.migrating.contains(guest)) return;
+    virsh_suspend(at, guest);
+    virsh_destroy(at, guest);
+}
+
+void Cluster::leave(Host& at) {
+    if (at.node == nullptr || at.machine.is_frozen()) return;
+    co_spawn(
+        world.executor(),
+        [](Host& host, Node& node) -> awaitable<void> {
+            const auto left = co_await node.membership.leave();
+            if (left && host.node == &node) host.crash_ssid();
+        }(at, *at.node),
         detached);
 }
 
@@ -486,6 +551,9 @@ void Cluster::relocate(Host& asked, const GuestName& guest, const MemberName& to
 }
 
 void Cluster::check() {
+    if (!stale_memory.empty())
+        throw std::runtime_error(std::format("R3: guest {} goes on with a memory older than its disks at {} ms",
+                                             stale_memory, world.now().time_since_epoch().count()));
     std::map<GuestName, int> executing;
     for (const auto& one : hosts)
         for (const auto& [pid, qemu] : one->qemus)

@@ -24,7 +24,12 @@ struct Qemu {
     std::int64_t pid = 0;
     bool awaits_migration = false;
     bool executes = false;  ///< Its CPUs run (or will, when the machine thaws).
+    bool paused_by_user = false;
+    std::int64_t memory_of = 0;  ///< The QEMU that executed last when its memory was as it is; 0: it boots from disk.
 };
+
+/// What libvirt is asked to make a QEMU for. It calls the doors in another way each time.
+enum class Origin { kStart, kStartPaused, kRestore, kIncoming };
 
 class Cluster;
 class Node;
@@ -37,6 +42,7 @@ class Host {
     void boot();
     void cut_power();
     void crash_ssid();  ///< And systemd starts it again a little later.
+    void restart_guard();
     void start_ssid();
     [[nodiscard]] bool is_up() const { return up_; }
     [[nodiscard]] bool reaches(const Host& other) const;
@@ -85,15 +91,22 @@ class Cluster {
     Cluster(int members, std::uint64_t seed);
     ~Cluster();
 
-    /// As `virsh start` on a member.
-    void virsh_start(Host& host, const GuestName& guest);
+    /// As `virsh start`, `virsh start --paused` or `virsh restore` on a member.
+    void virsh_start(Host& host, const GuestName& guest, Origin origin = Origin::kStart);
     void virsh_destroy(Host& host, const GuestName& guest);
+    void virsh_suspend(Host& host, const GuestName& guest);
+    void virsh_resume(Host& host, const GuestName& guest);
+    /// As `virsh save`: paused, then gone in order.
+    void virsh_save(Host& host, const GuestName& guest);
+    /// `ssictl member leave`, and ssid is started again when it has left.
+    void leave(Host& host);
     void relocate(Host& asked, const GuestName& guest, const MemberName& to);
     void update_majorities();
     void heal();
     [[nodiscard]] Host* host(const MemberName& name);
 
-    /// R1, counted: instances of a guest whose CPUs run, frozen machines included. Throws when there are two.
+    /// R1, counted: instances of a guest whose CPUs run, frozen machines included. Throws when there are two, or when
+    /// one went on with a memory older than its disks.
     void check();
 
     Store store;
@@ -103,7 +116,10 @@ class Cluster {
     std::vector<std::unique_ptr<Node>> nodes;  ///< All that ever lived: their coroutines may be suspended for good.
     TimingConfig timing;
     std::int64_t next_pid = 100;
+    std::map<GuestName, std::int64_t> ran_last;  ///< The QEMU that wrote to the guest's disks last.
+    std::string stale_memory;                    ///< Which guest went on with a memory older than its disks.
     double fence_failures = 0;
+    Duration fence_time{800};
     double migration_failures = 0;
     int starts = 0;
     int refusals = 0;

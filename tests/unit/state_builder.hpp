@@ -20,6 +20,12 @@ inline GuestName guest(const std::string& name) {
 }
 inline const GuestUuid kUuid = GuestUuid::parse("11111111-2222-3333-4444-555555555501").value();
 inline const DirectoryRecord kDefinition{kUuid, "<domain/>", true};
+/// kDefinition is that of "g".
+inline DirectoryRecord definition_of(const std::string& name) {
+    auto uuid = kUuid.str();
+    uuid[0] = static_cast<char>('1' + (name[0] - 'a' + 2) % 8);
+    return {GuestUuid::parse(uuid).value(), kDefinition.xml, true};
+}
 
 class StateBuilder {
   public:
@@ -53,7 +59,7 @@ class StateBuilder {
     }
     [[nodiscard]] Result<Transaction> start(const std::string& name, const std::string& at,
                                             const std::string& run) const {
-        return decide_start(state_, {guest(name), life(at), RunId(run), kDefinition});
+        return decide_start(state_, {guest(name), life(at), RunId(run), definition_of(name)});
     }
     StateBuilder& running(const std::string& name, const std::string& at, const std::string& run) {
         commit(start(name, at, run));

@@ -53,6 +53,20 @@ TEST(GuestRules, same_name_with_another_uuid_is_refused) {
               ErrorCode::kGuestUuidDiffers);
 }
 
+TEST(GuestRules, one_uuid_never_runs_under_two_names_R1) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2");
+    const auto renamed = [&] {
+        return decide_start(at.state(), {guest("renamed"), at.life("MEMBER2"), RunId("r2"), kDefinition});
+    };
+    const auto at_once = renamed();
+    at.running("g", "MEMBER1", "r1");
+    EXPECT_EQ(refusal(renamed()), ErrorCode::kGuestUuidDiffers);
+    EXPECT_FALSE(at.commit(at_once)) << "decided on the same state as the other start";
+    at.commit(decide_release(at.state(), guest("g"), RunId("r1")));
+    EXPECT_TRUE(at.commit(renamed()));
+}
+
 TEST(GuestRules, only_its_own_run_releases_a_guest_SAFETY_18) {
     StateBuilder at;
     at.joined("MEMBER1").running("g", "MEMBER1", "r1");

@@ -93,6 +93,7 @@ TEST(MemberRules, leaving_with_a_guest_is_refused) {
     EXPECT_EQ(refusal(decide_begin_relocation(at.state(), guest("g"), member("MEMBER1"), RunId("r3"))),
               ErrorCode::kMemberNotJoined);
     EXPECT_TRUE(at.commit(decide_left(at.state(), at.life("MEMBER1"))));
+    EXPECT_TRUE(changes_nothing(decide_left(at.state(), at.life("MEMBER1")))) << "it finds its own earlier commit";
 }
 
 class Watching : public testing::Test {
@@ -119,6 +120,14 @@ TEST_F(Watching, who_stands_still_for_the_silence_is_silent) {
     EXPECT_EQ(watch_.silent(), std::set{member("MEMBER2")});
     pass(500ms, {"MEMBER2", "MEMBER3"});
     EXPECT_TRUE(watch_.silent().empty());
+}
+
+TEST_F(Watching, a_sign_newer_than_our_last_look_is_no_standing_still_SAFETY_15) {
+    pass(500ms, {"MEMBER2", "MEMBER3"});
+    pass(4000ms, {"MEMBER3"});
+    EXPECT_TRUE(watch_.stands_still(at_.state(), member("MEMBER2"), now_));
+    at_.beat("MEMBER2");
+    EXPECT_FALSE(watch_.stands_still(at_.state(), member("MEMBER2"), now_));
 }
 
 TEST_F(Watching, time_in_which_we_had_no_majority_does_not_count_R4) {

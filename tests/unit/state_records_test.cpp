@@ -30,6 +30,17 @@ TEST(Records, every_kind_survives_its_json_form) {
     expect_round_trip(MoveRecord{member("MEMBER1"), member("MEMBER2"), RunId("r"), "moved", 1234, 56, ""});
 }
 
+TEST(Records, a_reason_of_any_bytes_leaves_the_record_readable) {
+    for (const auto* bytes : {"QEMU: \xe4\xff", "cut: \xc3", "\x01\x02\n"}) {
+        auto moving = kMoving;
+        moving.reason = bytes;
+        EXPECT_TRUE(decode<Residency>(encode(moving))) << bytes;
+        EXPECT_TRUE(
+            decode<MoveRecord>(encode(MoveRecord{member("M"), member("N"), RunId("r"), "failed", 0, 0, bytes})));
+        EXPECT_TRUE(decode<MemberRecord>(encode(MemberRecord{MemberState::kDown, Incarnation{1}, bytes})));
+    }
+}
+
 TEST(Records, unknown_fields_are_ignored_and_unknown_versions_refused) {
     EXPECT_TRUE(decode<AliveRecord>(R"({"v":1,"incarnation":1,"beat":2,"new":true})"));
     EXPECT_FALSE(decode<AliveRecord>(R"({"v":2,"incarnation":1,"beat":2})"));

@@ -57,11 +57,20 @@ TEST_F(Move, death_of_the_source_alone_starts_it_nowhere) {
     EXPECT_EQ(at_.residency("g")->phase, Phase::kPending);
 }
 
-TEST_F(Move, death_of_the_destination_gives_it_back_to_the_source) {
+TEST_F(Move, death_of_the_destination_leaves_the_word_to_the_source_R3) {
     at_.down("MEMBER2");
-    ASSERT_TRUE(at_.commit(decide_orphan(state(), g_)));
+    EXPECT_TRUE(changes_nothing(decide_orphan(state(), g_))) << "it may have run there and written to its disks";
+    ASSERT_TRUE(at_.commit(decide_abort(state(), g_, RunId("r2")))) << "the source never handed it over";
     EXPECT_EQ(at_.residency("g")->phase, Phase::kRunning);
     EXPECT_EQ(at_.residency("g")->home, at_.life("MEMBER1"));
+}
+
+TEST_F(Move, death_of_the_destination_restarts_what_the_source_has_ended) {
+    at_.down("MEMBER2");
+    ASSERT_TRUE(at_.commit(decide_release(state(), g_, RunId("r1"))));
+    ASSERT_TRUE(at_.commit(decide_orphan(state(), g_)));
+    EXPECT_EQ(at_.residency("g")->phase, Phase::kPending);
+    EXPECT_EQ(at_.residency("g")->reason, "MEMBER2 is down");
 }
 
 TEST_F(Move, death_of_both_restarts_it_on_the_third) {

@@ -127,10 +127,11 @@ Administration::Answer Administration::relocate_status(std::string guest) {
 Administration::Answer Administration::member_set_down(std::string member) {
     const auto name = configured(member);
     if (!name) co_return std::unexpected(name.error());
-    // Not seen to stand still for long enough is as good as moving (SAFETY 15).
-    const bool moving = *name == membership_.own() || !watch_.stands_still(*name, clock_.now());
-    auto committed =
-        co_await view_.commit([&](const ClusterState& state) { return decide_set_down(state, *name, moving); });
+    auto committed = co_await view_.commit([&](const ClusterState& state) {
+        // Not seen to stand still for long enough is as good as moving (SAFETY 15).
+        const bool moving = *name == membership_.own() || !watch_.stands_still(state, *name, clock_.now());
+        return decide_set_down(state, *name, moving);
+    });
     if (!committed) co_return std::unexpected(committed.error());
     co_return text(json::Object{{"v", 1}, {"member", member}, {"state", "Down"}});
 }

@@ -1,11 +1,10 @@
 #include "daemons/ssid/fencing/fencing.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <chrono>
 #include <format>
 #include <utility>
 
+#include "daemons/ssid/gate/spawn.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
 #include "lib/common/log.hpp"
 
@@ -35,8 +34,7 @@ void Fencing::consider() {
 }
 
 void Fencing::begin(const MemberName& target, Revision alive_seen) {
-    if (under_way_.insert(target).second)
-        boost::asio::co_spawn(executor_, fence(target, alive_seen), boost::asio::detached);
+    if (under_way_.insert(target).second) gate::spawn(executor_, fence(target, alive_seen));
 }
 
 boost::asio::awaitable<void> Fencing::fence(MemberName target, Revision alive_seen) {

@@ -1,14 +1,13 @@
 #include "daemons/ssid/guests/guests.hpp"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <chrono>
 #include <format>
 #include <ranges>
 #include <utility>
 #include <vector>
 
+#include "daemons/ssid/gate/spawn.hpp"
 #include "daemons/ssid/state/guest_rules.hpp"
 #include "daemons/ssid/state/relocation_rules.hpp"
 #include "lib/common/log.hpp"
@@ -78,9 +77,11 @@ boost::asio::awaitable<Result<void>> Guests::prepare(HookRequest request) {
     // The same call comes for a cold start, a restore and an incoming guest (R1): only what `migrate begin` announced
     // is let in by the token of a relocation, everything else must win a residency.
     const auto* residency = incoming(request.guest);
+    // Whichever prepare comes first uses up both announcements: of a restore and an incoming guest at once, which are
+    // not told apart here, neither gets the token.
     const bool is_restore = restoring_.erase(request.guest) > 0;
-    if (residency != nullptr && !is_restore && announced_.erase(residency->relocation->run) > 0)
-        co_return co_await admit_incoming(request.guest);
+    const bool is_announced = residency != nullptr && announced_.erase(residency->relocation->run) > 0;
+    if (is_announced && !is_restore) co_return co_await admit_incoming(request.guest);
 
     auto definition = parse_domain_xml(request.xml);
     if (!definition) co_return std::unexpected(definition.error());
@@ -125,8 +126,8 @@ boost::asio::awaitable<Result<void>> Guests::admit_incoming(GuestName guest) {
 
 boost::asio::awaitable<Result<void>> Guests::start_was_given_up(GuestName guest) {
     // libvirt calls this also after a refused start of a guest that runs elsewhere: only a right of our own, not yet
-    // used by any QEMU, is taken back, by its run (SAFETY 18).
-    restoring_.erase(guest);
+    // used by any QEMU, is taken back, by its run (SAFETY 18). An announced restore stays announced: this end may be
+    // that of another start.
     auto rights = co_await guard_.rights();
     if (rights) {
         for (const auto& right : *rights) {
@@ -152,24 +153,36 @@ boost::asio::awaitable<void> Guests::run() {
 boost::asio::awaitable<Result<void>> Guests::reconcile() {
     const auto life = membership_.life();
     if (!life) co_return Result<void>{};
-    // Taken before the guard is asked: a start that is completed meanwhile is not missed in an answer older than it.
-    std::vector<std::pair<GuestName, RunId>> expected;
-    for (const auto& [guest, residency] : view_.state().residencies())
-        if (residency.value.home == *life && residency.value.phase != Phase::kPending &&
-            !starting_.contains(residency.value.run))
-            expected.emplace_back(guest, residency.value.run);
-
-    auto rights = co_await guard_.rights();
-    if (!rights) co_return std::unexpected(rights.error());
     Result<void> result;
     const auto keep_first = [&result](Result<void> step) {
         if (!step && result) result = std::move(step);
     };
+    // First, since the guests of others do not depend on our guard.
+    keep_first(co_await place_orphans());
+
+    // Taken before the guard is asked: a start that is completed meanwhile is not missed in an answer older than it,
+    // and what it says of a guest whose destination is lost is newer than that loss.
+    std::vector<std::pair<GuestName, RunId>> expected;
+    std::map<RunId, RunId> lost_tokens;
+    for (const auto& [guest, residency] : view_.state().residencies()) {
+        const auto& value = residency.value;
+        if (value.home != *life || value.phase == Phase::kPending || starting_.contains(value.run)) continue;
+        expected.emplace_back(guest, value.run);
+        if (value.relocation && view_.state().is_over(value.relocation->to))
+            lost_tokens.emplace(value.run, value.relocation->run);
+    }
+
+    auto rights = co_await guard_.rights();
+    if (!rights) co_return std::unexpected(rights.error());
     for (const auto& [guest, run] : expected) {
         if (std::ranges::find(*rights, run, &Right::run) != rights->end()) continue;
         keep_first(co_await view_.commit([&](const ClusterState& state) { return decide_release(state, guest, run); }));
     }
-    for (const auto& right : *rights) keep_first(co_await reconcile_right(right));
+    for (const auto& right : *rights)
+        if (const auto lost = lost_tokens.find(right.run); lost != lost_tokens.end())
+            keep_first(co_await take_back(right, lost->second));
+        else
+            keep_first(co_await reconcile_right(right));
     std::erase_if(stray_since_, [&](const auto& stray) {
         return std::ranges::find(*rights, stray.first, &Right::run) == rights->end();
     });
@@ -186,7 +199,6 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
         if (is_here || relocation.abort_requested || view_.state().is_over(residency->home))
             keep_first(co_await resolve_incoming(guest, relocation));
     }
-    keep_first(co_await place_orphans());
     start_pending();
     co_return result;
 }
@@ -248,6 +260,19 @@ boost::asio::awaitable<Result<void>> Guests::resolve_incoming(GuestName guest, R
     co_return committed;
 }
 
+/// The destination is dead, and did not say Done or Abort (SAFETY 22).
+boost::asio::awaitable<Result<void>> Guests::take_back(Right right, RunId token) {
+    // Not handed over yet: it never ran there, and goes on here.
+    if (right.state != RightState::kHandedOver)
+        co_return co_await view_.commit(
+            [&](const ClusterState& state) { return decide_abort(state, right.guest, token); });
+    // R3: it may have run there and written to its disks. What the memory here knows of them is then old, and going on
+    // with it would destroy them; starting anew never does. Its end here, once noted, makes it an orphan.
+    log::error(std::format("guest {} was handed over to a member that died: it is started anew", right.guest.str()),
+               {{"SSI_GUEST", right.guest.str()}});
+    co_return co_await guard_.revoke(right.guest, right.run, true);
+}
+
 boost::asio::awaitable<Result<void>> Guests::place_orphans() {
     if (!watch_.is_coordinator(view_.state())) co_return Result<void>{};
     std::vector<GuestName> guests;
@@ -266,8 +291,7 @@ void Guests::start_pending() {
     for (const auto& [guest, residency] : view_.state().residencies()) {
         const auto& value = residency.value;
         if (value.phase != Phase::kPending || value.home != *life || value.attempts >= kMaxAttempts) continue;
-        if (restarting_.insert(guest).second)
-            boost::asio::co_spawn(executor_, start_one(guest, *life), boost::asio::detached);
+        if (restarting_.insert(guest).second) gate::spawn(executor_, start_one(guest, *life));
     }
 }
 

@@ -44,6 +44,7 @@ class Guests {
     boost::asio::awaitable<Result<void>> reconcile_home(Right right, Residency residency);
     boost::asio::awaitable<Result<void>> reconcile_stray(Right right);
     boost::asio::awaitable<Result<void>> resolve_incoming(GuestName guest, Relocation relocation);
+    boost::asio::awaitable<Result<void>> take_back(Right right, RunId token);
     boost::asio::awaitable<Result<void>> place_orphans();
     void start_pending();
     boost::asio::awaitable<void> start_one(GuestName guest, MemberLife at);

@@ -47,7 +47,7 @@ boost::asio::awaitable<void> Membership::run() {
         if (done) {
             last_beat_ = begun;
             if (on_beat) on_beat();
-        } else if (done.error().code == ErrorCode::kDeclaredDead && !has_left_) {
+        } else if (done.error().code == ErrorCode::kDeclaredDead && !leaving_ && !has_left_) {
             co_await expel(done.error());
             co_return;
         }
@@ -106,23 +106,34 @@ boost::asio::awaitable<void> Membership::expel(const Error& why) {
     view_.changed().notify();
 }
 
+boost::asio::awaitable<Result<void>> Membership::leave_now(const MemberLife& life) {
+    auto done = co_await view_.commit([life](const ClusterState& state) { return decide_leaving(state, life); });
+    if (!done) co_return done;
+    // From here on nobody sends a guest here; whatever was committed before is seen by a fresh read.
+    if (done = co_await view_.refresh(); !done) co_return done;
+    if (const auto allowed = decide_left(view_.state(), life); !allowed) co_return std::unexpected(allowed.error());
+    // R1: nothing resides here, so no QEMU may outlive this membership; and none may be in the way of the next one.
+    const auto strays = co_await guard_.rights();
+    if (!strays) co_return std::unexpected(strays.error());
+    for (const auto& stray : *strays)
+        if (done = co_await guard_.revoke(stray.guest, stray.run, true); !done) co_return done;
+    co_return co_await view_.commit([life](const ClusterState& state) { return decide_left(state, life); });
+}
+
 boost::asio::awaitable<Result<void>> Membership::leave() {
     if (!life_) co_return Result<void>{};
+    if (std::exchange(leaving_, true))
+        co_return failure(ErrorCode::kConflict, std::format("{} is leaving already", own_.str()), own_.str());
     const auto life = *life_;
-    auto leaving = co_await view_.commit([life](const ClusterState& state) { return decide_leaving(state, life); });
-    if (!leaving) co_return leaving;
-    // From here on nobody sends a guest here; whatever was committed before is seen by a fresh read.
-    auto left = co_await view_.refresh();
-    if (left) {
-        has_left_ = true;
-        left = co_await view_.commit([life](const ClusterState& state) { return decide_left(state, life); });
-    }
+    auto left = co_await leave_now(life);
     if (!left) {
-        has_left_ = false;
         auto stayed = co_await view_.commit([life](const ClusterState& state) { return decide_stay(state, life); });
         if (!stayed) log::warning("cannot return to Joined", stayed.error());
+        leaving_ = false;
         co_return left;
     }
+    has_left_ = true;
+    leaving_ = false;
     life_.reset();
     if (auto cleared = boot_.clear(); !cleared)
         log::warning("this host joins again only after a reboot", cleared.error());

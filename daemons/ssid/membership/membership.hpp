@@ -37,7 +37,8 @@ class Membership {
     /// Time since our last committed beat; none before the first.
     [[nodiscard]] std::optional<std::chrono::milliseconds> beat_age() const;
 
-    /// Orderly leave (ssictl member leave): refused while guests are here.
+    /// Orderly leave (ssictl member leave): refused while guests are here. A QEMU that the cluster does not count on,
+    /// as one left over of a move away, is killed.
     boost::asio::awaitable<Result<void>> leave();
 
     /// Called after each committed beat.
@@ -48,6 +49,7 @@ class Membership {
     boost::asio::awaitable<Result<MemberLife>> rejoin(Incarnation incarnation);
     boost::asio::awaitable<Result<void>> beat(const MemberLife& life);
     boost::asio::awaitable<void> expel(const Error& why);
+    boost::asio::awaitable<Result<void>> leave_now(const MemberLife& life);
 
     const MemberName own_;
     const TimingConfig timing_;
@@ -58,6 +60,7 @@ class Membership {
     std::optional<MemberLife> life_;
     std::optional<BootTime> last_beat_;
     std::uint64_t beats_ = 0;
+    bool leaving_ = false;  ///< leave() is under way. The sign of life goes on: it may be refused.
     bool has_left_ = false;
 };
 

@@ -32,9 +32,10 @@ bool PeerWatch::still_for(const Sign& sign, std::chrono::milliseconds time, Boot
     return now - sign.since >= time && sign.own_beats * beat_ >= time;
 }
 
-bool PeerWatch::stands_still(const MemberName& member, BootTime now) const {
+bool PeerWatch::stands_still(const ClusterState& state, const MemberName& member, BootTime now) const {
     const auto sign = signs_.find(member);
-    return sign != signs_.end() && still_for(sign->second, silence_, now);
+    return sign != signs_.end() && sign->second.modified == state.modified(alive_key(member)) &&
+           still_for(sign->second, silence_, now);
 }
 
 std::optional<std::chrono::milliseconds> PeerWatch::age(const MemberName& member, BootTime now) const {

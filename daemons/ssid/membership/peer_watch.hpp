@@ -29,8 +29,9 @@ class PeerWatch {
     [[nodiscard]] const std::set<MemberName>& silent() const { return silent_; }
     /// Time since the sign of a member last changed in our eyes; none if it never did.
     [[nodiscard]] std::optional<std::chrono::milliseconds> age(const MemberName& member, BootTime now) const;
-    /// We watched it for `silence` with the majority, and it did not move: what an operator's word needs (SAFETY 15).
-    [[nodiscard]] bool stands_still(const MemberName& member, BootTime now) const;
+    /// We watched it for `silence` with the majority, and it did not move, nor has it in this state: what an operator's
+    /// word needs (SAFETY 15). Asked inside the decision, whose repetition may see a newer state than our last look.
+    [[nodiscard]] bool stands_still(const ClusterState& state, const MemberName& member, BootTime now) const;
     /// We are the one who acts for all: the first Joined member, by name, that is neither silent nor being fenced.
     [[nodiscard]] bool is_coordinator(const ClusterState& state) const;
 

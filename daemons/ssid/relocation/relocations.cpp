@@ -1,12 +1,11 @@
 #include "daemons/ssid/relocation/relocations.hpp"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <chrono>
 #include <format>
 #include <utility>
 
+#include "daemons/ssid/gate/spawn.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
 #include "daemons/ssid/state/relocation_rules.hpp"
 #include "lib/common/log.hpp"
@@ -75,7 +74,7 @@ boost::asio::awaitable<void> Relocations::run() {
             for (const auto& [guest, residency] : view_.state().residencies()) {
                 const auto& value = residency.value;
                 if (!value.relocation || value.home != *life || !under_way_.insert(guest).second) continue;
-                boost::asio::co_spawn(executor_, carry_out(guest, value), boost::asio::detached);
+                gate::spawn(executor_, carry_out(guest, value));
             }
         }
         co_await wait_change_or_time(view_.changed(), seen, clock_, 5s);
@@ -139,6 +138,10 @@ boost::asio::awaitable<Result<MigrationTimes>> Relocations::migrate(GuestName gu
         if (auto ended = co_await wait_for_job_end(guest); !ended) co_return std::unexpected(ended.error());
         co_return MigrationTimes{};
     }
+    // The door cannot see the pause of a guest without disks, nor one since the hand-over.
+    if (domain == domains->end() || domain->state != DomainState::kRunning)
+        co_return failure(ErrorCode::kGuestNotRunning, std::format("guest {} is paused", guest.str()), guest.str(),
+                          "resume it first: virsh resume " + guest.str());
     const auto service = migration_service(relocation.run);
     if (auto expected = co_await isfc_.expect(to, service); !expected) co_return std::unexpected(expected.error());
     co_return co_await hypervisor_.migrate(

@@ -70,10 +70,21 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
         // Pending runs nowhere, so any member may take it; its own member loses the race and is refused.
         if (residency->phase != Phase::kPending) return refuse_start(state, request, *residency);
     }
+    // R1: libvirt lets a definition be renamed on one member while the guest runs on another under its first name.
+    for (const auto& [other, residency] : state.residencies())
+        if (residency.value.uuid == request.definition.uuid && other != request.guest)
+            return failure(ErrorCode::kGuestUuidDiffers,
+                           std::format("guest {} has the UUID of guest {}, which is on {}", guest, other.str(),
+                                       residency.value.home.member.str()),
+                           guest, std::format("shut {} down first, or give {} another UUID", other.str(), guest));
     const Residency residency{request.definition.uuid, Phase::kStarting, request.at, request.run, {}, 0, ""};
     auto transaction = set_residency(state, request.guest, residency);
     for (const auto& key : {member_key(request.at.member), fence_key(request.at.member), directory_key(request.guest)})
         transaction.conditions.push_back(unchanged(state, key));
+    // Changed by every start, so that of two starts of one UUID under two names only one commits.
+    const auto uuid = uuid_key(request.definition.uuid);
+    transaction.conditions.push_back(unchanged(state, uuid));
+    transaction.writes.push_back({uuid, encode_uuid_owner(request.guest)});
     if (known == nullptr || *known != request.definition)
         transaction.writes.push_back({directory_key(request.guest), encode(request.definition)});
     return transaction;
@@ -102,24 +113,22 @@ Result<Transaction> decide_orphan(const ClusterState& state, const GuestName& gu
     const auto* residency = state.residency(guest);
     if (residency == nullptr) return Transaction{};
     const bool home_over = state.is_over(residency->home);
-    const auto why = std::format("{} is down", residency->home.member.str());
+    const auto down = [](const MemberLife& life) { return std::format("{} is down", life.member.str()); };
     if (residency->phase == Phase::kRelocating) {
         const auto& relocation = *residency->relocation;
         if (!state.is_over(relocation.to)) return Transaction{};  // The destination lives: it says Done or Abort.
-        // Proof of the destination's death (SAFETY 22). If the source's QEMU is there it is paused or running and goes
-        // on.
-        if (home_over || relocation.source_ended) return restart_or_forget(state, guest, *residency, why);
-        auto next = *residency;
-        next.phase = Phase::kRunning;
-        next.relocation.reset();
-        return set_residency(state, guest, next);
+        // Proof of the destination's death (SAFETY 22). Only the source knows whether its QEMU may go on: it says
+        // Abort, or ends it.
+        if (home_over || relocation.source_ended)
+            return restart_or_forget(state, guest, *residency, down(home_over ? residency->home : relocation.to));
+        return Transaction{};
     }
     if (residency->phase == Phase::kPending) {
         if (state.may_take_guests(residency->home)) return Transaction{};
         return restart_or_forget(state, guest, *residency, residency->reason);
     }
     if (!home_over) return Transaction{};
-    return restart_or_forget(state, guest, *residency, why);
+    return restart_or_forget(state, guest, *residency, down(residency->home));
 }
 
 Result<Transaction> decide_start_failed(const ClusterState& state, const GuestName& guest, const MemberLife& at,

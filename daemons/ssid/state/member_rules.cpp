@@ -134,6 +134,8 @@ Result<Transaction> decide_leaving(const ClusterState& state, const MemberLife& 
 }
 
 Result<Transaction> decide_left(const ClusterState& state, const MemberLife& life) {
+    const MemberRecord left{MemberState::kDown, life.incarnation, "left"};
+    if (const auto* record = state.member(life.member); record != nullptr && *record == left) return Transaction{};
     if (auto record = current(state, life); !record) return std::unexpected(record.error());
     for (const auto& [guest, residency] : state.residencies()) {
         const bool here = residency.value.phase != Phase::kPending && residency.value.home == life;
@@ -143,7 +145,7 @@ Result<Transaction> decide_left(const ClusterState& state, const MemberLife& lif
                            std::format("guest {} is on {}", guest.str(), life.member.str()), guest.str(),
                            "shut it down or relocate it first");
     }
-    auto transaction = set_member(state, life.member, {MemberState::kDown, life.incarnation, "left"});
+    auto transaction = set_member(state, life.member, left);
     transaction.conditions.push_back(unchanged(state, fence_key(life.member)));
     transaction.writes.push_back({fence_key(life.member), std::nullopt});
     return transaction;

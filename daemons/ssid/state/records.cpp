@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <format>
 #include <utility>
@@ -25,6 +26,17 @@ std::string_view name_in(const Table& table, Value value) {
 
 std::string text(const json::Object& object) {
     return boost::json::serialize(object);
+}
+
+/// libvirt passes on what a QEMU wrote before it died, cut anywhere. Bytes that JSON cannot hold would make the record,
+/// and with it the whole state, unreadable for every member.
+std::string fit_for_json(std::string_view bytes) {
+    constexpr std::size_t kLongest = 2000;
+    std::string line(bytes.substr(0, kLongest));
+    boost::system::error_code error;
+    boost::json::parse(boost::json::serialize(boost::json::string(line)), error);
+    if (error) std::ranges::replace_if(line, [](unsigned char byte) { return byte > 0x7e; }, '?');
+    return line;
 }
 
 /// Reads the fields of one record; the first fault is kept, so that a record is read top to bottom and checked once.
@@ -105,7 +117,7 @@ std::string encode(const MemberRecord& record) {
     return text({{"v", 1},
                  {"state", text_of(record.state)},
                  {"incarnation", std::to_underlying(record.incarnation)},
-                 {"reason", record.reason}});
+                 {"reason", fit_for_json(record.reason)}});
 }
 
 template <>
@@ -167,7 +179,7 @@ std::string encode(const Residency& record) {
                         {"incarnation", std::to_underlying(record.home.incarnation)},
                         {"run", record.run.str()},
                         {"attempts", record.attempts},
-                        {"reason", record.reason}};
+                        {"reason", fit_for_json(record.reason)}};
     if (record.relocation) {
         const auto& relocation = *record.relocation;
         object["relocation"] = json::Object{{"to", relocation.to.member.str()},
@@ -210,7 +222,7 @@ std::string encode(const MoveRecord& record) {
                  {"outcome", record.outcome},
                  {"total_ms", record.total_ms},
                  {"down_ms", record.down_ms},
-                 {"reason", record.reason}});
+                 {"reason", fit_for_json(record.reason)}});
 }
 
 template <>
@@ -225,6 +237,10 @@ Result<MoveRecord> decode(std::string_view json) {
     record.down_ms = reader.number_or("down_ms");
     record.reason = reader.text_or("reason");
     return reader.finish(std::move(record));
+}
+
+std::string encode_uuid_owner(const GuestName& guest) {
+    return text({{"v", 1}, {"guest", guest.str()}});
 }
 
 std::string member_key(const MemberName& name) {
@@ -244,6 +260,9 @@ std::string residency_key(const GuestName& name) {
 }
 std::string move_key(const GuestName& name) {
     return key("moves", name.str());
+}
+std::string uuid_key(const GuestUuid& uuid) {
+    return key("uuids", uuid.str());
 }
 
 }  // namespace ssi::cluster

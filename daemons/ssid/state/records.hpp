@@ -96,6 +96,8 @@ struct MoveRecord {
 [[nodiscard]] std::string encode(const DirectoryRecord& record);
 [[nodiscard]] std::string encode(const Residency& record);
 [[nodiscard]] std::string encode(const MoveRecord& record);
+/// uuids/UUID: the guest that was started last with this UUID. Only its revision is looked at.
+[[nodiscard]] std::string encode_uuid_owner(const GuestName& guest);
 template <class Record>
 [[nodiscard]] Result<Record> decode(std::string_view text);
 
@@ -110,5 +112,6 @@ inline constexpr std::string_view kKeyPrefix = "ssi/v1/";
 [[nodiscard]] std::string directory_key(const GuestName& name);
 [[nodiscard]] std::string residency_key(const GuestName& name);
 [[nodiscard]] std::string move_key(const GuestName& name);
+[[nodiscard]] std::string uuid_key(const GuestUuid& uuid);
 
 }  // namespace ssi::cluster

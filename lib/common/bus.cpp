@@ -43,8 +43,14 @@ Bus::~Bus() {
         connection_->close({ErrorCode::kDaemonUnreachable, "the connection to the bus was closed", "D-Bus", ""});
 }
 
-Result<void> Bus::export_object(const std::string& path, const std::string& interface, std::vector<Method> methods) {
-    return connection_->export_object(path, interface, std::move(methods));
+Result<void> Bus::export_object(const std::string& path, const std::string& interface, std::vector<Method> methods,
+                                std::vector<Signal> signals) {
+    return connection_->export_object(path, interface, std::move(methods), std::move(signals));
+}
+
+Result<void> Bus::emit(const std::string& path, const std::string& interface, const std::string& signal,
+                       const std::vector<std::string>& arguments) {
+    return connection_->emit(path, interface, signal, arguments);
 }
 
 asio::awaitable<Result<void>> Bus::request_name(std::string name) {

@@ -33,6 +33,11 @@ class Bus {
         std::vector<std::string> arguments;  ///< Their names, shown by `busctl introspect`; each of type "s".
         Handler handler;                     ///< The answer is of type "s".
     };
+    /// A signal that the object sends, as `busctl introspect` shows it.
+    struct Signal {
+        std::string name;
+        std::vector<std::string> arguments;  ///< Their names; each of type "s".
+    };
     /// Whom a call or a signal concerns.
     struct Target {
         std::string destination;
@@ -52,9 +57,14 @@ class Bus {
     Bus& operator=(Bus&&) noexcept;
     ~Bus();
 
-    /// Offers methods at an object path, until the Bus goes. Call it before request_name(). Error: kSystemFailed.
+    /// Offers methods at an object path, and says which signals it sends, until the Bus goes. Call it before
+    /// request_name(). Error: kSystemFailed.
     [[nodiscard]] Result<void> export_object(const std::string& path, const std::string& interface,
-                                             std::vector<Method> methods);
+                                             std::vector<Method> methods, std::vector<Signal> signals = {});
+    /// Sends one of these signals to all who want it; queued when the bus is slow. Errors: kUsage (not what the
+    /// object said it sends, or no valid UTF-8), kDaemonUnreachable.
+    [[nodiscard]] Result<void> emit(const std::string& path, const std::string& interface, const std::string& signal,
+                                    const std::vector<std::string>& arguments);
     /// Takes a well-known name. Error: kDaemonUnreachable (also: another process has the name, or policy denies it).
     boost::asio::awaitable<Result<void>> request_name(std::string name);
 

@@ -27,7 +27,10 @@ class Bus::Connection : public std::enable_shared_from_this<Connection> {
 
     Result<void> start();
     void close(Error reason);
-    Result<void> export_object(const std::string& path, const std::string& interface, std::vector<Method> methods);
+    Result<void> export_object(const std::string& path, const std::string& interface, std::vector<Method> methods,
+                               std::vector<Signal> signals);
+    Result<void> emit(const std::string& path, const std::string& interface, const std::string& signal,
+                      const std::vector<std::string>& arguments);
     Result<void> on_signal(const Target& target, const std::string& signal, SignalHandler handler);
 
     /// Sends a call made by the functions below and waits for its answer, which may be an error answer.
@@ -41,9 +44,11 @@ class Bus::Connection : public std::enable_shared_from_this<Connection> {
   private:
     struct Exported {
         Connection* connection;
+        std::string path;
+        std::string interface;
         std::vector<Method> methods;
-        std::vector<std::string> signatures;
-        std::vector<std::string> names;
+        std::vector<Signal> signals;
+        std::list<std::string> texts;  // signatures and names of arguments: the vtable points to them
         std::vector<sd_bus_vtable> vtable;
         bus::Slot slot;
     };

@@ -19,21 +19,33 @@ namespace asio = boost::asio;
 using bus::bus_failure;
 using bus::Message;
 
+namespace {
+
+/// The names of arguments as sd-bus wants them: in one string, each ended by a NUL.
+std::string names_of(const std::vector<std::string>& arguments) {
+    std::string names;
+    for (const auto& argument : arguments) names += argument + '\0';
+    return names;
+}
+
+}  // namespace
+
 Result<void> Bus::Connection::export_object(const std::string& path, const std::string& interface,
-                                            std::vector<Method> methods) {
-    auto& object = exported_.emplace_back(this, std::move(methods));
-    for (const auto& method : object.methods) {
-        object.signatures.push_back(std::string(method.arguments.size(), 's'));
-        // sd-bus wants the names of all arguments and results in one string, each ended by a NUL.
-        std::string names;
-        for (const auto& argument : method.arguments) names += argument + '\0';
-        object.names.push_back(names + std::string("answer\0", 7));
-    }
+                                            std::vector<Method> methods, std::vector<Signal> signals) {
+    auto& object = exported_.emplace_back(this, path, interface, std::move(methods), std::move(signals));
+    const auto keep = [&object](std::string text) { return object.texts.emplace_back(std::move(text)).c_str(); };
     object.vtable.push_back(SD_BUS_VTABLE_START(0));
-    for (std::size_t i = 0; i < object.methods.size(); ++i)
-        object.vtable.push_back(SD_BUS_METHOD_WITH_NAMES(object.methods[i].name.c_str(), object.signatures[i].c_str(),
-                                                         object.names[i].c_str(), "s", , on_method,
+    for (const auto& method : object.methods) {
+        const auto* signature = keep(std::string(method.arguments.size(), 's'));
+        const auto* names = keep(names_of(method.arguments) + std::string("answer\0", 7));
+        object.vtable.push_back(SD_BUS_METHOD_WITH_NAMES(method.name.c_str(), signature, names, "s", , on_method,
                                                          SD_BUS_VTABLE_UNPRIVILEGED));
+    }
+    for (const auto& signal : object.signals) {
+        const auto* signature = keep(std::string(signal.arguments.size(), 's'));
+        const auto* names = keep(names_of(signal.arguments));
+        object.vtable.push_back(SD_BUS_SIGNAL_WITH_NAMES(signal.name.c_str(), signature, names, 0));
+    }
     object.vtable.push_back(SD_BUS_VTABLE_END);
     sd_bus_slot* raw = nullptr;
     const int result =
@@ -42,6 +54,29 @@ Result<void> Bus::Connection::export_object(const std::string& path, const std::
     if (result >= 0) return {};
     exported_.pop_back();
     return system_failure("cannot offer a D-Bus object", path, -result);
+}
+
+Result<void> Bus::Connection::emit(const std::string& path, const std::string& interface, const std::string& signal,
+                                   const std::vector<std::string>& arguments) {
+    const bool said = std::ranges::any_of(exported_, [&](const Exported& object) {
+        return object.path == path && object.interface == interface &&
+               std::ranges::any_of(object.signals, [&](const Signal& one) {
+                   return one.name == signal && one.arguments.size() == arguments.size();
+               });
+    });
+    if (!said) return failure(ErrorCode::kUsage, std::format("{} of {} was not announced", signal, path), signal);
+    sd_bus_message* raw = nullptr;
+    int result = sd_bus_message_new_signal(get(), &raw, path.c_str(), interface.c_str(), signal.c_str());
+    const Message message(raw);
+    for (const auto& argument : arguments)
+        if (result >= 0) result = sd_bus_message_append_basic(raw, 's', argument.c_str());
+    if (result == -EINVAL)
+        return failure(ErrorCode::kUsage, std::format("the arguments of {} are no text that D-Bus carries", signal),
+                       signal);
+    if (result >= 0) result = sd_bus_send(get(), raw, nullptr);
+    watch();
+    if (result < 0) return bus_failure(std::format("cannot send signal {}", signal), path, result);
+    return {};
 }
 
 int Bus::Connection::on_method(sd_bus_message* message, void* exported, sd_bus_error*) noexcept try {

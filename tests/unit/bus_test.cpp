@@ -33,7 +33,7 @@ constexpr auto kPath = "/org/kvmssi/Test1";
 class BusTest : public ::testing::Test {
   protected:
     void SetUp() override {
-        ASSERT_TRUE(server_->export_object(kPath, kName, methods()));
+        ASSERT_TRUE(server_->export_object(kPath, kName, methods(), {{"Changed", {"who", "state"}}}));
         ASSERT_TRUE(run(io_, server_->request_name(kName)));
     }
 
@@ -158,6 +158,28 @@ TEST_F(BusTest, signal_reaches_the_subscriber_with_its_arguments_as_text) {
     ASSERT_TRUE(testing::run_until(io_, [&] { return !seen.empty(); }));
     ASSERT_EQ(seen.size(), 3U);
     EXPECT_EQ(seen[1], "");
+}
+
+TEST_F(BusTest, own_signal_reaches_its_subscribers) {
+    std::vector<std::string> seen;
+    ASSERT_TRUE(client_->on_signal(target_, "Changed", [&](const auto& arguments) { seen = arguments; }));
+    ASSERT_TRUE(call("Join", {"subscription", "done"}));
+    ASSERT_TRUE(server_->emit(kPath, kName, "Changed", {"M2", "down \xc3\xa4"}));
+    ASSERT_TRUE(testing::run_until(io_, [&] { return !seen.empty(); }));
+    EXPECT_EQ(seen, (std::vector<std::string>{"M2", "down \xc3\xa4"}));
+}
+
+TEST_F(BusTest, signal_that_was_not_announced_is_refused) {
+    EXPECT_EQ(server_->emit(kPath, kName, "Changed", {"too few"}).error().code, ErrorCode::kUsage);
+    EXPECT_EQ(server_->emit(kPath, kName, "Other", {}).error().code, ErrorCode::kUsage);
+    EXPECT_EQ(server_->emit(kPath, kName, "Changed", {"M2", "\xff"}).error().code, ErrorCode::kUsage);
+}
+
+TEST_F(BusTest, introspection_names_signals_and_arguments) {
+    target_.interface = "org.freedesktop.DBus.Introspectable";
+    const auto xml = call("Introspect").value();
+    EXPECT_NE(xml.find("<signal name=\"Changed\">"), std::string::npos) << xml;
+    EXPECT_NE(xml.find("<arg type=\"s\" name=\"state\"/>"), std::string::npos) << xml;
 }
 
 TEST_F(BusTest, loss_of_the_bus_is_reported_and_ends_calls) {

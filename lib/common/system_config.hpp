@@ -20,13 +20,40 @@ struct MemberConfig {
     MemberName name;
     MemberSlot slot;
     std::string host;  ///< Host name (gethostname) by which a machine knows that it is this member. Default: the name.
+    friend bool operator==(const MemberConfig&, const MemberConfig&) = default;
+};
+
+/// What carries a channel: an interface that is there, or one that isfcd makes of two s390x subchannels.
+enum class ChannelDriver { kTcp, kCtc };
+
+/// The two subchannels of a channel-to-channel adapter, as bus ids ("0.0.0600").
+struct CtcSubchannels {
+    std::string read;
+    std::string write;
+    friend bool operator==(const CtcSubchannels&, const CtcSubchannels&) = default;
+};
+
+/// Settings of a channel-to-channel adapter; both ends need the same.
+struct CtcSettings {
+    int protocol = 0;    ///< 0: compatible (IPv4 only), 1: between Linux systems, 3: as z/OS.
+    int buffer = 32768;  ///< Bytes of an I/O buffer: 584 to 65535.
+    int mtu = 32760;     ///< At most buffer - 8.
+    friend bool operator==(const CtcSettings&, const CtcSettings&) = default;
 };
 
 /// One end of a channel.
 struct ChannelEnd {
     MemberName member;
-    std::string address;    ///< IPv4 or IPv6, numeric.
-    std::string interface;  ///< Optional: the socket is bound to it.
+    std::string address;          ///< IPv4 or IPv6, numeric.
+    std::string interface;        ///< Optional: the socket is bound to it. Empty with kCtc: the kernel names it.
+    CtcSubchannels devices = {};  ///< With kCtc.
+    friend bool operator==(const ChannelEnd&, const ChannelEnd&) = default;
+};
+
+/// How the bytes of a channel travel.
+enum class Encryption {
+    kTls,   ///< TLS 1.3, both ends known by their certificates.
+    kNone,  ///< In the clear; the other end is known by its address alone.
 };
 
 /// One [[channel]]: a point-to-point link between two members. The lower slot connects, the higher listens.
@@ -35,6 +62,9 @@ struct ChannelConfig {
     ChannelEnd lower;  ///< The end at the member with the lower slot.
     ChannelEnd higher;
     std::uint16_t port = 7700;  ///< The higher end listens at its address and this port.
+    Encryption encryption = Encryption::kTls;
+    ChannelDriver driver = ChannelDriver::kTcp;
+    CtcSettings ctc = {};  ///< With kCtc.
 
     [[nodiscard]] bool joins(const MemberName& member) const {
         return lower.member == member || higher.member == member;
@@ -45,6 +75,7 @@ struct ChannelConfig {
     [[nodiscard]] const MemberName& peer_of(const MemberName& member) const {
         return lower.member == member ? higher.member : lower.member;
     }
+    friend bool operator==(const ChannelConfig&, const ChannelConfig&) = default;
 };
 
 /// One [[fence]]: a program that follows the calling convention of the fence-agents package.

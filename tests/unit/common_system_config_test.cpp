@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "lib/common/system_config.hpp"
@@ -53,6 +54,71 @@ interfaces = ["b", "a"]
     EXPECT_EQ(channel.lower.interface, "a");
     EXPECT_EQ(channel.name, "0");
     EXPECT_EQ(channel.port, 7700);
+    EXPECT_EQ(channel.encryption, Encryption::kTls);
+}
+
+TEST(SystemConfig, channel_without_encryption_says_so_in_a_known_word) {
+    const std::string channel =
+        "[[channel]]\nmembers = [\"MEMBER1\", \"MEMBER2\"]\naddresses = [\"10.0.0.1\", \"10.0.0.2\"]\n";
+    const auto config = parse_system_config(kTwoMembers + channel + "encryption = \"none\"\n", "system.toml");
+    ASSERT_TRUE(config) << config.error().what;
+    EXPECT_EQ(config->channels.at(0).encryption, Encryption::kNone);
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + channel + "encryption = \"off\"\n"), "use \"tls\" or \"none\""));
+}
+
+/// Two members and a ctc channel; what is given replaces the same key of it.
+std::string with_ctc(const std::string& key = "", const std::string& value = "") {
+    std::map<std::string, std::string> keys{{"members", R"(["MEMBER2", "MEMBER1"])"},
+                                            {"addresses", R"(["10.1.0.2", "10.1.0.1"])"},
+                                            {"driver", R"("ctc")"},
+                                            {"devices", R"([["0.0.0700", "0.0.0701"], ["0.0.0600", "0.0.060A"]])"}};
+    if (!key.empty()) keys[key] = value;
+    std::string text = "[[channel]]\n";
+    for (const auto& [name, content] : keys) text += name + " = " + content + "\n";
+    return text;
+}
+
+TEST(SystemConfig, ctc_channel_has_two_subchannels_at_each_end) {
+    const auto config = parse_system_config(kTwoMembers + with_ctc("buffer", "65535"), "system.toml");
+    ASSERT_TRUE(config) << config.error().what;
+    const auto& channel = config->channels.at(0);
+    EXPECT_EQ(channel.driver, ChannelDriver::kCtc);
+    EXPECT_EQ(channel.lower.devices, (CtcSubchannels{"0.0.0600", "0.0.060a"}));
+    EXPECT_EQ(channel.higher.devices, (CtcSubchannels{"0.0.0700", "0.0.0701"}));
+    EXPECT_EQ(channel.ctc.protocol, 0);
+    EXPECT_EQ(channel.ctc.mtu, 65527);
+}
+
+TEST(SystemConfig, ctc_channel_that_cannot_work_is_refused) {
+    const auto refused = [](const std::string& key, const std::string& value) {
+        return diagnostic(kTwoMembers + with_ctc(key, value));
+    };
+    EXPECT_TRUE(contains(refused("driver", R"("ctcm")"), "there is no driver 'ctcm'"));
+    EXPECT_TRUE(contains(refused("driver", R"("tcp")"), "'devices' belongs to driver \"ctc\""));
+    EXPECT_TRUE(contains(refused("interfaces", R"(["ctc0", "ctc0"])"), "the kernel names them"));
+    EXPECT_TRUE(contains(refused("devices", R"(["0.0.0600", "0.0.0601"])"), "must be two subchannels"));
+    EXPECT_TRUE(contains(refused("devices", R"([["0600", "0.0.0601"], ["0.0.0600", "0.0.0601"]])"), "no subchannel"));
+    EXPECT_TRUE(contains(refused("devices", R"([["0.0.0600", "0.0.0600"], ["0.0.0600", "0.0.0601"]])"),
+                         "needs two subchannels"));
+    EXPECT_TRUE(contains(refused("protocol", "2"), "use 0, 1 or 3"));
+    EXPECT_TRUE(contains(refused("protocol", "0.5"), "whole number"));
+    EXPECT_TRUE(contains(refused("buffer", "583"), "use 584 to 65535"));
+    EXPECT_TRUE(contains(refused("mtu", "32761"), "use 576 to 32760"));
+    EXPECT_TRUE(contains(refused("addresses", R"(["fd00::2", "fd00::1"])"), "or protocol = 1"));
+    EXPECT_TRUE(contains(refused("addresses", R"(["10.1.0.2", "10.1.0.2"])"), "the same address"));
+}
+
+TEST(SystemConfig, ctc_channels_share_no_subchannel_and_no_address) {
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + with_ctc() + with_ctc("port", "7701")),
+                         "MEMBER2 has subchannel 0.0.0700 in two channels"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + with_ctc() +
+                                    R"([[channel]]
+members = ["MEMBER1", "MEMBER2"]
+addresses = ["10.1.0.1", "10.1.0.4"]
+driver = "ctc"
+devices = [["0.0.0602", "0.0.0603"], ["0.0.0702", "0.0.0703"]]
+)"),
+                         "10.1.0.1 is used by two ctc channels"));
 }
 
 TEST(SystemConfig, syntax_error_shows_file_line_column_and_caret) {

@@ -81,6 +81,7 @@ TEST(SystemTomlExample, shows_the_defaults) {
     EXPECT_EQ(as_shown->pki, SystemConfig{}.pki);
     EXPECT_EQ(as_shown->fences.at(0).timeout, FenceConfig{}.timeout);
     EXPECT_EQ(as_shown->channels.at(0).port, ChannelConfig{}.port);
+    EXPECT_EQ(as_shown->channels.at(0).encryption, ChannelConfig{}.encryption);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "daemons/ssid/guests/blocking_calls.hpp"
 #include "daemons/ssid/guests/hypervisor.hpp"
+#include "lib/common/blocking_calls.hpp"
 
 namespace ssi::cluster {
 

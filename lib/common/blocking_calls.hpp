@@ -22,7 +22,7 @@
 
 #include "lib/common/error.hpp"
 
-namespace ssi::cluster {
+namespace ssi {
 
 /// Used on one io_context, which must outlive it. A thread that hangs may outlive both: what it brings home is dropped.
 class BlockingCalls {
@@ -103,4 +103,4 @@ class BlockingCalls {
     std::shared_ptr<std::map<std::string, int>> under_way_ = std::make_shared<std::map<std::string, int>>();
 };
 
-}  // namespace ssi::cluster
+}  // namespace ssi

@@ -1,49 +1,21 @@
 #include "lib/common/pki/certificate_authority.hpp"
 
-#include <fcntl.h>
-#include <openssl/bn.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <format>
-#include <fstream>
-#include <memory>
-#include <sstream>
 #include <utility>
+
+#include "lib/common/pki/certificate_facts.hpp"
+#include "lib/common/pki/pem_files.hpp"
 
 namespace ssi::pki {
 namespace fs = std::filesystem;
 namespace {
 
-template <auto Free>
-struct Freed {
-    template <class Object>
-    void operator()(Object* object) const {
-        Free(object);
-    }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using Memory = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
-using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
-
 constexpr auto kClockSkew = std::chrono::hours(24);  // a member whose clock is behind accepts a new certificate
 constexpr int kSerialBits = 127;
-
-std::unexpected<Error> openssl_failure(const std::string& what, ErrorCode code = ErrorCode::kSystemFailed) {
-    const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-    auto failed = failure(code, std::format("{}: {}", what, reason != nullptr ? reason : "OpenSSL failed"));
-    ERR_clear_error();
-    return failed;
-}
 
 bool add_name(X509_NAME* name, const char* field, const std::string& text) {
     return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(text.data()),
@@ -82,13 +54,76 @@ Certificate begin_certificate(const Key& key, const std::string& organization, c
     return certificate;
 }
 
-template <class Write>
-std::string pem(Write&& write) {
-    const Memory memory(BIO_new(BIO_s_mem()));
-    if (memory == nullptr || !write(memory.get())) return {};
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(memory.get(), &data);
-    return {data, static_cast<std::size_t>(size)};
+struct Authority {
+    Certificate certificate;
+    Key key;
+    std::string cluster;
+    std::string chain;  // what goes behind each member's certificate: ca-cross.crt, if there is one
+    std::vector<Certificate> retiring;
+};
+
+bool add_authority_extensions(X509* certificate, X509* issuer) {
+    return add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+           add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+           add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
+}
+
+Result<Authority> make_authority(const std::string& cluster) {
+    Authority authority;
+    authority.cluster = cluster;
+    authority.key.reset(EVP_EC_gen("P-256"));
+    if (!authority.key) return openssl_failure("make a key");
+    authority.certificate =
+        begin_certificate(authority.key, cluster, std::format("{} cluster CA", cluster), kAuthorityLifetime);
+    X509* raw = authority.certificate.get();
+    if (raw == nullptr || X509_set_issuer_name(raw, X509_get_subject_name(raw)) != 1 ||
+        !add_authority_extensions(raw, raw) || X509_sign(raw, authority.key.get(), EVP_sha256()) == 0)
+        return openssl_failure("make the authority's certificate");
+    return authority;
+}
+
+/// The new authority as one that the old one certifies, for as long as the old one lives.
+Result<std::string> cross_certify(const Authority& fresh, const Authority& old) {
+    const Certificate certificate(X509_dup(fresh.certificate.get()));
+    X509* raw = certificate.get();
+    X509* issuer = old.certificate.get();
+    if (raw == nullptr || !set_serial(raw) || X509_set_issuer_name(raw, X509_get_subject_name(issuer)) != 1 ||
+        X509_set1_notAfter(raw, X509_get0_notAfter(issuer)) != 1 ||
+        !add_extension(raw, issuer, NID_authority_key_identifier, "keyid") ||
+        X509_sign(raw, old.key.get(), EVP_sha256()) == 0)
+        return openssl_failure("certify the new authority by the old one");
+    return certificate_text(certificate);
+}
+
+Result<Authority> load_authority(const fs::path& directory) {
+    auto certificates = read_certificates(directory / "ca.crt");
+    if (!certificates) return std::unexpected(certificates.error());
+    auto key = read_key(directory / "ca.key");
+    if (!key) return std::unexpected(key.error());
+    Authority authority;
+    authority.key = std::move(*key);
+    for (auto& certificate : *certificates) {
+        const bool signs = X509_check_private_key(certificate.get(), authority.key.get()) == 1;
+        if (signs && !authority.certificate)
+            authority.certificate = std::move(certificate);
+        else
+            authority.retiring.push_back(std::move(certificate));
+    }
+    if (!authority.certificate)
+        return failure(ErrorCode::kCertificateInvalid,
+                       std::format("in {} ca.key belongs to no certificate of ca.crt", directory.string()),
+                       directory.string(), "bring back the files of the authority, or make one with ca init --force");
+    authority.cluster = facts_of(*authority.certificate).cluster;
+    if (authority.cluster.empty())
+        return failure(ErrorCode::kCertificateInvalid, "the authority names no cluster", directory.string(),
+                       "make a new one with ssictl ca init --force");
+    std::error_code status;
+    if (const auto cross = directory / "ca-cross.crt"; fs::exists(cross, status)) {
+        const auto chain = read_certificates(cross);
+        if (!chain) return std::unexpected(chain.error());
+        authority.chain = certificate_text(chain->front());
+    }
+    return authority;
 }
 
 Result<void> refuse_existing(const fs::path& file, Overwrite overwrite) {
@@ -98,70 +133,48 @@ Result<void> refuse_existing(const fs::path& file, Overwrite overwrite) {
                    "use --force to replace it; members that use it must then get the new one");
 }
 
-/// Complete or not at all: written beside its place and moved there, synced, never readable by others on the way.
-Result<void> write_file(const fs::path& file, const std::string& text, mode_t mode) {
-    if (text.empty()) return openssl_failure(std::format("encode {}", file.string()));
-    auto name = file.string() + ".XXXXXX";
-    const int fd = ::mkostemp(name.data(), O_CLOEXEC);
-    if (fd < 0) return system_failure(std::format("write {}", file.string()), file.string(), errno);
-    int failed = 0;
-    if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) failed = errno != 0 ? errno : EIO;
-    if (failed == 0 && (::fchmod(fd, mode) != 0 || ::fsync(fd) != 0)) failed = errno;
-    ::close(fd);
-    if (failed == 0 && ::rename(name.c_str(), file.c_str()) != 0) failed = errno;
-    if (failed == 0) return {};
-    ::unlink(name.c_str());
-    return system_failure(std::format("write {}", file.string()), file.string(), failed);
+/// Key and certificate of a member, staged.
+Result<void> stage_member(StagedFiles& files, const fs::path& directory, const MemberName& member,
+                          const Authority& authority, std::chrono::days lifetime) {
+    const Key key(EVP_EC_gen("P-256"));
+    if (!key) return openssl_failure("make a key");
+    const auto certificate = begin_certificate(key, authority.cluster, member.str(), lifetime);
+    X509* raw = certificate.get();
+    X509* issuer = authority.certificate.get();
+    if (raw == nullptr || X509_set_issuer_name(raw, X509_get_subject_name(issuer)) != 1 ||
+        !add_extension(raw, issuer, NID_basic_constraints, "critical,CA:FALSE") ||
+        !add_extension(raw, issuer, NID_key_usage, "critical,digitalSignature") ||
+        !add_extension(raw, issuer, NID_ext_key_usage, "serverAuth,clientAuth") ||
+        !add_extension(raw, issuer, NID_subject_alt_name, std::format("DNS:{}", member.str())) ||
+        !add_extension(raw, issuer, NID_subject_key_identifier, "hash") ||
+        !add_extension(raw, issuer, NID_authority_key_identifier, "keyid") ||
+        X509_sign(raw, authority.key.get(), EVP_sha256()) == 0)
+        return openssl_failure(std::format("make the certificate of {}", member.str()));
+    return files.add_pair(directory / member.str(), certificate, key, authority.chain);
 }
 
-Result<void> write_pair(const fs::path& stem, const Certificate& certificate, const Key& key) {
-    const auto key_text = pem([&](BIO* memory) {
-        return PEM_write_bio_PKCS8PrivateKey(memory, key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1;
-    });
-    const auto certificate_text = pem([&](BIO* memory) { return PEM_write_bio_X509(memory, certificate.get()) == 1; });
-    if (auto written = write_file(fs::path(stem).concat(".key"), key_text, 0600); !written) return written;
-    return write_file(fs::path(stem).concat(".crt"), certificate_text, 0644);
+/// By the certificates that lie there, in the order of their names.
+Result<std::vector<MemberName>> members_in(const fs::path& directory) {
+    std::vector<MemberName> members;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(directory, error)) {
+        const auto stem = entry.path().stem().string();
+        if (entry.path().extension() != ".crt" || stem == "ca" || stem == "ca-cross") continue;
+        if (auto member = MemberName::parse(stem)) members.push_back(*std::move(member));
+    }
+    if (error) return system_failure(std::format("read {}", directory.string()), directory.string(), error.value());
+    std::ranges::sort(members);
+    return members;
 }
 
-Result<std::string> read_file(const fs::path& file) {
-    std::ifstream in(file);
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf()))
-        return failure(ErrorCode::kConfigMissing, std::format("cannot read {}", file.string()), file.string(),
-                       "make the authority with ssictl ca init");
-    return text.str();
-}
-
-struct Authority {
-    Certificate certificate;
-    Key key;
-    std::string cluster;
-};
-
-Result<Authority> load_authority(const fs::path& directory) {
-    const auto certificate_text = read_file(directory / "ca.crt");
-    if (!certificate_text) return std::unexpected(certificate_text.error());
-    const auto key_text = read_file(directory / "ca.key");
-    if (!key_text) return std::unexpected(key_text.error());
-    const Memory certificate_memory(
-        BIO_new_mem_buf(certificate_text->data(), static_cast<int>(certificate_text->size())));
-    const Memory key_memory(BIO_new_mem_buf(key_text->data(), static_cast<int>(key_text->size())));
-    Authority authority{Certificate(PEM_read_bio_X509(certificate_memory.get(), nullptr, nullptr, nullptr)),
-                        Key(PEM_read_bio_PrivateKey(key_memory.get(), nullptr, nullptr, nullptr)),
-                        {}};
-    if (!authority.certificate || !authority.key ||
-        X509_check_private_key(authority.certificate.get(), authority.key.get()) != 1)
-        return openssl_failure(std::format("the authority in {} cannot be used", directory.string()),
-                               ErrorCode::kCertificateInvalid);
-    const X509_NAME* subject = X509_get_subject_name(authority.certificate.get());
-    const int index = X509_NAME_get_index_by_NID(subject, NID_organizationName, -1);
-    if (index < 0)
-        return failure(ErrorCode::kCertificateInvalid, "the authority names no cluster", directory.string(),
-                       "make a new one with ssictl ca init --force");
-    const ASN1_STRING* name = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
-    authority.cluster.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name)),
-                             static_cast<std::size_t>(ASN1_STRING_length(name)));
-    return authority;
+/// In which order the files of a new authority are to appear: ca.crt before ca.key, for with both authorities in ca.crt
+/// either key fits.
+Result<void> stage_authority(StagedFiles& files, const fs::path& directory, const Authority& fresh,
+                             const Authority& old) {
+    const auto both = certificate_text(fresh.certificate) + certificate_text(old.certificate);
+    if (auto added = files.add(directory / "ca-cross.crt", fresh.chain, 0644); !added) return added;
+    if (auto added = files.add(directory / "ca.crt", both, 0644); !added) return added;
+    return files.add(directory / "ca.key", key_text(fresh.key), 0600);
 }
 
 }  // namespace
@@ -176,45 +189,70 @@ Result<void> init_authority(const fs::path& directory, const std::string& cluste
     if (error) return system_failure(std::format("make {}", directory.string()), directory.string(), error.value());
     for (const auto* file : {"ca.key", "ca.crt"})
         if (auto free = refuse_existing(directory / file, overwrite); !free) return free;
-
-    const Key key(EVP_EC_gen("P-256"));
-    if (!key) return openssl_failure("make a key");
-    const auto certificate = begin_certificate(key, cluster, std::format("{} cluster CA", cluster), kAuthorityLifetime);
-    X509* raw = certificate.get();
-    if (raw == nullptr || X509_set_issuer_name(raw, X509_get_subject_name(raw)) != 1 ||
-        !add_extension(raw, raw, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
-        !add_extension(raw, raw, NID_key_usage, "critical,keyCertSign,cRLSign") ||
-        !add_extension(raw, raw, NID_subject_key_identifier, "hash") || X509_sign(raw, key.get(), EVP_sha256()) == 0)
-        return openssl_failure("make the authority's certificate");
-    return write_pair(directory / "ca", certificate, key);
+    const auto authority = make_authority(cluster);
+    if (!authority) return std::unexpected(authority.error());
+    fs::remove(directory / "ca-cross.crt", error);  // of an authority that is no more
+    if (error) return system_failure("remove ca-cross.crt", directory.string(), error.value());
+    StagedFiles files;
+    if (auto added = files.add_pair(directory / "ca", authority->certificate, authority->key); !added) return added;
+    return files.commit();
 }
 
 Result<void> issue_certificate(const fs::path& directory, const MemberName& member, Overwrite overwrite,
                                std::chrono::days lifetime) {
-    if (member.str() == "ca")
-        return failure(ErrorCode::kUsage, "a member named ca would take the authority's files", member.str(),
+    if (member.str() == "ca" || member.str() == "ca-cross")
+        return failure(ErrorCode::kUsage,
+                       std::format("a member named {} would take the authority's files", member.str()), member.str(),
                        "give the member another name");
     const auto authority = load_authority(directory);
     if (!authority) return std::unexpected(authority.error());
-    const auto stem = directory / member.str();
     for (const auto* suffix : {".key", ".crt"})
-        if (auto free = refuse_existing(fs::path(stem).concat(suffix), overwrite); !free) return free;
+        if (auto free = refuse_existing(directory / (member.str() + suffix), overwrite); !free) return free;
+    StagedFiles files;
+    if (auto staged = stage_member(files, directory, member, *authority, lifetime); !staged) return staged;
+    return files.commit();
+}
 
-    const Key key(EVP_EC_gen("P-256"));
-    if (!key) return openssl_failure("make a key");
-    const auto certificate = begin_certificate(key, authority->cluster, member.str(), lifetime);
-    X509* raw = certificate.get();
-    X509* issuer = authority->certificate.get();
-    if (raw == nullptr || X509_set_issuer_name(raw, X509_get_subject_name(issuer)) != 1 ||
-        !add_extension(raw, issuer, NID_basic_constraints, "critical,CA:FALSE") ||
-        !add_extension(raw, issuer, NID_key_usage, "critical,digitalSignature") ||
-        !add_extension(raw, issuer, NID_ext_key_usage, "serverAuth,clientAuth") ||
-        !add_extension(raw, issuer, NID_subject_alt_name, std::format("DNS:{}", member.str())) ||
-        !add_extension(raw, issuer, NID_subject_key_identifier, "hash") ||
-        !add_extension(raw, issuer, NID_authority_key_identifier, "keyid") ||
-        X509_sign(raw, authority->key.get(), EVP_sha256()) == 0)
-        return openssl_failure(std::format("make the certificate of {}", member.str()));
-    return write_pair(stem, certificate, key);
+Result<Rotation> rotate_certificates(const fs::path& directory, Rotate what) {
+    auto authority = load_authority(directory);
+    if (!authority) return std::unexpected(authority.error());
+    auto members = members_in(directory);
+    if (!members) return std::unexpected(members.error());
+    StagedFiles files;
+    if (what == Rotate::kAuthority) {
+        if (!authority->retiring.empty())
+            return failure(ErrorCode::kUsage, "an authority is being replaced already", directory.string(),
+                           "when all members have the new files: ssictl ca retire");
+        auto fresh = make_authority(authority->cluster);
+        if (!fresh) return std::unexpected(fresh.error());
+        auto cross = cross_certify(*fresh, *authority);
+        if (!cross) return std::unexpected(cross.error());
+        fresh->chain = *cross;
+        if (auto staged = stage_authority(files, directory, *fresh, *authority); !staged)
+            return std::unexpected(staged.error());
+        authority = std::move(fresh);
+    }
+    for (const auto& member : *members)
+        if (auto staged = stage_member(files, directory, member, *authority, kMemberLifetime); !staged)
+            return std::unexpected(staged.error());
+    if (auto done = files.commit(); !done) return std::unexpected(done.error());
+    return Rotation{std::move(*members), files.places()};
+}
+
+Result<fs::path> retire_authority(const fs::path& directory) {
+    const auto authority = load_authority(directory);
+    if (!authority) return std::unexpected(authority.error());
+    if (authority->retiring.empty())
+        return failure(ErrorCode::kUsage, "there is no old authority to retire", directory.string(),
+                       "ssictl ca rotate --authority begins its replacement");
+    StagedFiles files;
+    if (auto added = files.add(directory / "ca.crt", certificate_text(authority->certificate), 0644); !added)
+        return std::unexpected(added.error());
+    if (auto done = files.commit(); !done) return std::unexpected(done.error());
+    std::error_code error;
+    fs::remove(directory / "ca-cross.crt", error);
+    if (error) return system_failure("remove ca-cross.crt", directory.string(), error.value());
+    return directory / "ca.crt";
 }
 
 }  // namespace ssi::pki

@@ -1,0 +1,1 @@
+ssi_unit_test(pki_test pki_rotation_test.cpp pki_certificate_facts_test.cpp LIBS ssi_certificate_authority)

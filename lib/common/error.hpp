@@ -33,10 +33,15 @@ enum class ErrorCode : std::uint16_t {
     kRelocationFailed = 3001,  ///< the move ended without a change of member
     kRelocationCancelled = 3002,
     // 4000: links and engine
-    kLinkDown = 4001,        ///< no channel to the member
-    kServiceUnknown = 4002,  ///< the peer offers no such service
-    kEngineFailed = 4003,    ///< etcd refused, or answered what cannot be understood
-    kChannelFailed = 4004,   ///< one channel could not be made or broke
+    kLinkDown = 4001,            ///< no channel to the member
+    kServiceUnknown = 4002,      ///< the peer offers no such service
+    kEngineFailed = 4003,        ///< etcd refused, or answered what cannot be understood
+    kChannelFailed = 4004,       ///< one channel could not be made or broke
+    kChannelUnknown = 4010,      ///< the link has no such channel
+    kChannelExists = 4011,       ///< its name, or its address and port, are taken
+    kLastChannel = 4012,         ///< deactivating the last working channel of a link
+    kChannelDeactivated = 4013,  ///< a handshake on a channel that was taken down here
+    kEncryptionDiffers = 4014,   ///< one end of a channel encrypts, the other does not
     // 5000: configuration
     kConfigInvalid = 5001,  ///< system.toml: syntax or contents
     kConfigMissing = 5002,  ///< a file that is needed cannot be read

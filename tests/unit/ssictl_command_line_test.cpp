@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tools/ssictl/command_line.hpp"
 
 namespace ssi::ctl {
@@ -18,25 +20,35 @@ TEST(CommandLine, verbs_are_calls_with_their_arguments) {
         std::string method;
         Words arguments;
     };
-    const std::vector<Case> cases{{{"query", "ssi"}, "QuerySsi", {}},
-                                  {{"guest", "list"}, "GuestList", {}},
-                                  {{"guest", "show", "g"}, "GuestShow", {"g"}},
-                                  {{"guest", "start", "g"}, "GuestStart", {"g", ""}},
-                                  {{"guest", "start", "g", "--member", "M2"}, "GuestStart", {"g", "M2"}},
-                                  {{"guest", "shutdown", "g"}, "GuestShutdown", {"g"}},
-                                  {{"guest", "destroy", "g"}, "GuestDestroy", {"g"}},
-                                  {{"relocate", "move", "g", "M2"}, "RelocateMove", {"g", "M2"}},
-                                  {{"relocate", "status", "g"}, "RelocateStatus", {"g"}},
-                                  {{"member", "set-down", "M2"}, "MemberSetDown", {"M2"}},
-                                  {{"member", "leave"}, "MemberLeave", {}},
-                                  {{"link", "list"}, "Query", {}}};
+    const std::vector<Case> cases{
+        {{"guest", "list"}, "GuestList", {}},
+        {{"guest", "show", "g"}, "GuestShow", {"g"}},
+        {{"guest", "start", "g"}, "GuestStart", {"g", ""}},
+        {{"guest", "start", "g", "--member", "M2"}, "GuestStart", {"g", "M2"}},
+        {{"guest", "shutdown", "g"}, "GuestShutdown", {"g"}},
+        {{"guest", "destroy", "g"}, "GuestDestroy", {"g"}},
+        {{"relocate", "move", "g", "M2"}, "RelocateMove", {"g", "M2"}},
+        {{"relocate", "status", "g"}, "RelocateStatus", {"g"}},
+        {{"member", "set-down", "M2"}, "MemberSetDown", {"M2"}},
+        {{"member", "leave"}, "MemberLeave", {}},
+        {{"islink", "list"}, "Query", {}},
+        {{"islink", "activate", "0"}, "Activate", {"", "0"}},
+        {{"islink", "activate", "0", "--peer", "M2"}, "Activate", {"M2", "0"}},
+        {{"islink", "activate", "x", "--peer", "M2", "--own-address", "10.0.0.1", "--peer-address", "10.0.0.2",
+          "--interface", "eth9", "--port", "7701"},
+         "AddChannel",
+         {"M2", "x", "10.0.0.1", "10.0.0.2", "eth9", "7701"}},
+        {{"islink", "deactivate", "0"}, "Deactivate", {"", "0", ""}},
+        {{"islink", "deactivate", "0", "--peer", "M2", "--force"}, "Deactivate", {"M2", "0", "force"}},
+        {{"reload"}, "Reload", {}}};
+    const std::set<std::string> of_isfcd{"Query", "Activate", "AddChannel", "Deactivate", "Reload"};
     for (const auto& [words, method, arguments] : cases) {
         const auto parsed = call(words);
         EXPECT_EQ(parsed.method, method);
         EXPECT_EQ(parsed.arguments, arguments) << method;
         EXPECT_GT(parsed.timeout.count(), 0) << method;
         EXPECT_NE(parsed.render, nullptr) << method;
-        EXPECT_EQ(parsed.daemon, method == "Query" ? Daemon::kIsfcd : Daemon::kSsid);
+        EXPECT_EQ(parsed.daemon, of_isfcd.contains(method) ? Daemon::kIsfcd : Daemon::kSsid);
     }
 }
 
@@ -54,6 +66,7 @@ TEST(CommandLine, relocate_status_without_a_name_is_for_all) {
 TEST(CommandLine, names_are_for_scripts) {
     EXPECT_EQ(call({"guest", "list", "--names"}).render, render_guest_names);
     EXPECT_EQ(call({"query", "ssi", "--names"}).render, render_member_names);
+    EXPECT_EQ(call({"islink", "list", "--names"}).render, render_link_members);
 }
 
 TEST(CommandLine, set_down_wants_to_be_confirmed) {
@@ -74,6 +87,29 @@ TEST(CommandLine, authority_takes_its_places) {
     EXPECT_FALSE(issue.overwrite);
 }
 
+TEST(CommandLine, rotation_takes_its_places) {
+    const auto rotate = std::get<RotateCertificates>(
+        parse_command_line({"ca", "rotate", "--authority", "--directory", "/d"}).value().command);
+    EXPECT_TRUE(rotate.authority);
+    EXPECT_EQ(rotate.directory, "/d");
+    EXPECT_FALSE(std::get<RotateCertificates>(parse_command_line({"ca", "rotate"}).value().command).authority);
+    EXPECT_EQ(std::get<RetireAuthority>(parse_command_line({"ca", "retire"}).value().command).directory,
+              "/etc/ssi/pki");
+}
+
+TEST(CommandLine, links_are_shown_and_watched) {
+    EXPECT_TRUE(std::holds_alternative<ShowCluster>(parse_command_line({"query", "ssi"}).value().command));
+    EXPECT_EQ(std::get<ShowLinks>(parse_command_line({"islink", "show"}).value().command).member, "");
+    const auto show = std::get<ShowLinks>(parse_command_line({"islink", "show", "M2", "--streams"}).value().command);
+    EXPECT_EQ(show.member, "M2");
+    EXPECT_TRUE(show.streams);
+    const auto watch = std::get<WatchLinks>(
+        parse_command_line({"islink", "watch", "M2", "--interval", "0.25", "--count", "3"}).value().command);
+    EXPECT_EQ(watch.member, "M2");
+    EXPECT_EQ(watch.interval.count(), 250);
+    EXPECT_EQ(watch.count, 3U);
+}
+
 TEST(CommandLine, help_is_no_fault_and_has_examples) {
     const auto help = parse_command_line({"--help"}).error();
     EXPECT_EQ(help.status, 0);
@@ -85,7 +121,11 @@ TEST(CommandLine, help_is_no_fault_and_has_examples) {
 TEST(CommandLine, wrong_words_are_usage) {
     for (const auto& words :
          {Words{}, Words{"guest"}, Words{"frobnicate"}, Words{"guest", "frobnicate"}, Words{"guest", "start"},
-          Words{"relocate", "move", "g"}, Words{"guest", "list", "--bad"}, Words{"query", "ssi", "extra"}}) {
+          Words{"relocate", "move", "g"}, Words{"guest", "list", "--bad"}, Words{"query", "ssi", "extra"},
+          Words{"islink", "show", "--streams"}, Words{"islink", "watch", "--interval", "0"},
+          Words{"islink", "activate", "x", "--own-address", "10.0.0.1", "--peer-address", "10.0.0.2"},
+          Words{"islink", "activate", "x", "--peer", "M2", "--own-address", "10.0.0.1"},
+          Words{"islink", "activate", "x", "--peer", "M2", "--port", "7701"}}) {
         const auto answered = parse_command_line(words);
         ASSERT_FALSE(answered);
         EXPECT_EQ(answered.error().status, 2);

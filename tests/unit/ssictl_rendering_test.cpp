@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "tools/ssictl/link_rendering.hpp"
 #include "tools/ssictl/rendering.hpp"
 #include "tools/ssictl/table.hpp"
 
@@ -87,19 +88,6 @@ TEST(Rendering, short_answers_are_sentences) {
     EXPECT_EQ(render_member(document(R"({"v":1,"member":"A","state":"Down"})")).value(), "A is Down\n");
 }
 
-TEST(Rendering, links_have_a_line_for_each_channel) {
-    EXPECT_EQ(render_links(document(R"({"v":1,"member":"MEMBER1","links":[{"member":"MEMBER2","state":"up","channels":[
-                  {"name":"0","local":"10.0.0.1","remote":"10.0.0.2","port":7700,"state":"up","round_trip_us":215,
-                   "sent_bytes":1536,"received_bytes":12,"streams":2},
-                  {"name":"1","local":"10.1.0.1","remote":"10.1.0.2","port":7700,"state":"down","problem":"No route"}]},
-                  {"member":"MEMBER3","state":"down","channels":[]}]})"))
-                  .value(),
-              "MEMBER   LINK  CHANNEL  STATE  LOCAL     REMOTE    ROUND TRIP     SENT  RECEIVED\n"
-              "MEMBER2  up    0        up     10.0.0.1  10.0.0.2    0.215 ms  1.5 KiB      12 B\n"
-              "MEMBER2  up    1        down   10.1.0.1  10.1.0.2           -        -         -  No route\n"
-              "MEMBER3  down\n");
-}
-
 TEST(Rendering, names_are_one_a_line) {
     EXPECT_EQ(render_member_names(document(kCluster)).value(), "MEMBER1\nM2\nMEMBER3\n");
     EXPECT_EQ(render_guest_names(document(R"({"v":1,"guests":[{"name":"a b"},{"name":"c"}]})")).value(), "a b\nc\n");
@@ -108,8 +96,11 @@ TEST(Rendering, names_are_one_a_line) {
 TEST(Rendering, documents_of_another_shape_are_errors) {
     for (const auto rendering :
          {render_cluster, render_member_names, render_guests, render_guest_names, render_guest, render_started,
-          render_shut_down, render_destroyed, render_move, render_moves, render_member, render_links})
-        EXPECT_EQ(rendering(document(R"({"v":1,"members":3,"guests":"x","links":{}})")).error().code,
+          render_shut_down, render_destroyed, render_move, render_moves, render_member, render_links,
+          render_link_details, render_link_members, render_streams, render_channel, render_reload})
+        EXPECT_EQ(rendering(document(R"({"v":1,"members":3,"guests":"x","links":{},"streams":1,"changes":null})"))
+                      .error()
+                      .code,
                   ErrorCode::kProtocolViolated);
 }
 

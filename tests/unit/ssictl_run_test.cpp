@@ -28,22 +28,60 @@ namespace asio = boost::asio;
 using Answer = asio::awaitable<Result<std::string>>;
 using Words = std::vector<std::string>;
 
-/// Answers as ssid does, on a thread of its own.
-class FakeSsid {
+/// Answers as a daemon does, on a thread of its own.
+class FakeDaemon {
   public:
-    explicit FakeSsid(const std::string& address) {
+    FakeDaemon(const std::string& address, const std::string& path, const std::string& name,
+               const std::vector<Bus::Method>& methods) {
         std::promise<bool> ready;
-        thread_ = std::jthread([this, &ready, address] {
+        thread_ = std::jthread([this, &ready, &path, &name, &methods, address] {
             auto bus = Bus::connect(io_.get_executor(), address).value();
-            bool exported = bus.export_object("/org/kvmssi/Ssid1", "org.kvmssi.Ssid1", methods()).has_value();
-            asio::co_spawn(io_, bus.request_name("org.kvmssi.Ssid1"),
+            bool exported = bus.export_object(path, name, methods).has_value();
+            asio::co_spawn(io_, bus.request_name(name),
                            [&](std::exception_ptr, const Result<void>& named) { ready.set_value(exported && named); });
             const auto work = asio::make_work_guard(io_);
             io_.run();
         });
         EXPECT_TRUE(ready.get_future().get());
     }
-    ~FakeSsid() { io_.stop(); }
+    ~FakeDaemon() { io_.stop(); }
+
+  private:
+    asio::io_context io_;
+    std::jthread thread_;
+};
+
+class FakeIsfcd : public FakeDaemon {
+  public:
+    explicit FakeIsfcd(const std::string& address)
+        : FakeDaemon(address, "/org/kvmssi/Isfc1", "org.kvmssi.Isfc1", methods()) {}
+
+  private:
+    static std::vector<Bus::Method> methods() {
+        std::vector<Bus::Method> methods;
+        methods.push_back({"Query", {}, [sent = std::make_shared<int>(0)](auto, auto) -> Answer {
+                               co_return std::format(R"({{"v":1,"links":[
+                                   {{"member":"M2","state":"up","channels":[{{"name":"0","state":"up","encryption":"none",
+                                     "sent_bytes":{},"received_bytes":0,"round_trip_us":100}}]}},
+                                   {{"member":"M3","state":"down","channels":[]}}]}})",
+                                                     *sent += 1000);
+                           }});
+        methods.push_back({"Streams", {"member"}, [](auto arguments, auto) -> Answer {
+                               co_return R"({"v":1,"member":")" + arguments[0] + R"(","streams":[]})";
+                           }});
+        methods.push_back({"Deactivate", {"member", "channel", "force"}, [](auto arguments, auto) -> Answer {
+                               if (arguments[2].empty())
+                                   co_return failure(ErrorCode::kLastChannel, "0 is the last", "0", "give --force");
+                               co_return R"({"v":1,"member":"M2","channel":"0","state":"deactivated","changed":true})";
+                           }});
+        return methods;
+    }
+};
+
+class FakeSsid : public FakeDaemon {
+  public:
+    explicit FakeSsid(const std::string& address)
+        : FakeDaemon(address, "/org/kvmssi/Ssid1", "org.kvmssi.Ssid1", methods()) {}
 
   private:
     static std::vector<Bus::Method> methods() {
@@ -69,18 +107,15 @@ class FakeSsid {
                            }});
         return methods;
     }
-
-    asio::io_context io_;
-    std::jthread thread_;
 };
 
 class SsictlTest : public ::testing::Test {
   protected:
-    int ssictl(Words words, const std::string& typed = {}) {
+    int ssictl(Words words, const std::string& typed = {}, bool terminal = false) {
         std::istringstream input(typed);
         output_.str({});
         errors_.str({});
-        return run(std::move(words), input, output_, errors_, daemon_.address());
+        return run(std::move(words), input, output_, errors_, daemon_.address(), terminal);
     }
 
     testing::PrivateBus daemon_;
@@ -125,7 +160,7 @@ TEST_F(SsictlWithSsidTest, answer_that_is_no_json_is_an_error) {
 }
 
 TEST_F(SsictlWithSsidTest, daemon_that_is_absent_ends_with_3) {
-    EXPECT_EQ(ssictl({"link", "list"}), 3);
+    EXPECT_EQ(ssictl({"islink", "list"}), 3);
     EXPECT_EQ(errors_.str(),
               "ssictl: SSI-6008 org.kvmssi.Isfc1 is not on the bus\n        try: systemctl status isfcd\n");
 }
@@ -150,6 +185,62 @@ TEST_F(SsictlWithSsidTest, set_down_is_not_done_otherwise) {
     }
 }
 
+class SsictlWithIsfcdTest : public SsictlTest {
+    FakeIsfcd isfcd_{daemon_.address()};
+};
+
+TEST_F(SsictlWithIsfcdTest, show_of_one_link_leaves_the_others_out) {
+    EXPECT_EQ(ssictl({"islink", "show", "M3", "--json"}), 0) << errors_.str();
+    const auto links = boost::json::parse(output_.str()).at("links").as_array();
+    ASSERT_EQ(links.size(), 1U);
+    EXPECT_EQ(links[0].at("member").as_string(), "M3");
+    EXPECT_EQ(ssictl({"islink", "show", "M9"}), 1);
+    EXPECT_TRUE(errors_.str().starts_with("ssictl: SSI-2003")) << errors_.str();
+}
+
+TEST_F(SsictlWithIsfcdTest, streams_of_one_link) {
+    EXPECT_EQ(ssictl({"islink", "show", "M2", "--streams"}), 0);
+    EXPECT_EQ(output_.str(), "No stream to M2 is open\n");
+}
+
+TEST_F(SsictlWithIsfcdTest, last_channel_goes_by_force_alone) {
+    EXPECT_EQ(ssictl({"islink", "deactivate", "0"}), 1);
+    EXPECT_EQ(errors_.str(), "ssictl: SSI-4012 0 is the last\n        try: give --force\n");
+    EXPECT_EQ(ssictl({"islink", "deactivate", "0", "--force"}), 0);
+    EXPECT_EQ(output_.str(), "channel 0 to M2 is deactivated\n");
+}
+
+TEST_F(SsictlWithIsfcdTest, watch_prints_a_line_for_each_interval) {
+    EXPECT_EQ(ssictl({"islink", "watch", "--interval", "0.1", "--count", "2"}), 0);
+    const auto text = output_.str();
+    EXPECT_EQ(std::ranges::count(text, '\n'), 2) << text;
+    EXPECT_NE(text.find(" M2 0 up out "), std::string::npos) << text;
+}
+
+TEST_F(SsictlWithIsfcdTest, watch_prints_a_document_a_line) {
+    EXPECT_EQ(ssictl({"islink", "watch", "M2", "--interval", "0.1", "--count", "2", "--json"}), 0);
+    std::istringstream lines(output_.str());
+    for (std::string line; std::getline(lines, line);)
+        EXPECT_GT(boost::json::parse(line).at("channels").at(0).at("out_bytes_per_s").as_int64(), 0) << line;
+}
+
+TEST_F(SsictlWithIsfcdTest, watch_is_drawn_over_on_a_terminal) {
+    EXPECT_EQ(ssictl({"islink", "watch", "--interval", "0.1", "--count", "1"}, "", true), 0);
+    EXPECT_TRUE(output_.str().starts_with("\x1b[H\x1b[J")) << output_.str();
+}
+
+TEST_F(SsictlWithIsfcdTest, query_of_the_cluster_is_loud_about_channels_that_are_not_encrypted) {
+    const FakeDaemon ssid(daemon_.address(), "/org/kvmssi/Ssid1", "org.kvmssi.Ssid1",
+                          {{"QuerySsi", {}, [](auto, auto) -> Answer {
+                                co_return R"({"v":1,"cluster":{"name":"C","mode":"Stable"},"members":[]})";
+                            }}});
+    EXPECT_EQ(ssictl({"query", "ssi"}), 0) << errors_.str();
+    EXPECT_TRUE(output_.str().ends_with("WARNING: channel 0 to M2 is NOT ENCRYPTED\n")) << output_.str();
+    EXPECT_EQ(ssictl({"query", "ssi", "--json"}), 0);
+    EXPECT_EQ(errors_.str(), "WARNING: channel 0 to M2 is NOT ENCRYPTED\n");
+    EXPECT_EQ(boost::json::parse(output_.str()).at("v").as_int64(), 1);
+}
+
 TEST_F(SsictlTest, bus_that_is_absent_ends_with_3) {
     daemon_.stop();
     EXPECT_EQ(ssictl({"guest", "list"}), 3);
@@ -169,6 +260,19 @@ TEST_F(SsictlTest, authority_is_made_and_issues) {
     EXPECT_TRUE(std::filesystem::exists(directory.path() / "MEMBER1.key"));
     EXPECT_EQ(ssictl({"ca", "issue", "MEMBER1", "--directory", place}), 2);
     EXPECT_NE(ssictl({"ca", "issue", "../x", "--directory", place}), 0);
+}
+
+TEST_F(SsictlTest, certificates_are_rotated) {
+    const testing::TemporaryDirectory directory;
+    const auto place = directory.path().string();
+    ASSERT_EQ(ssictl({"ca", "init", "--directory", place, "--cluster", "C1"}), 0) << errors_.str();
+    ASSERT_EQ(ssictl({"ca", "issue", "MEMBER1", "--directory", place}), 0) << errors_.str();
+    EXPECT_EQ(ssictl({"ca", "rotate", "--directory", place}), 0) << errors_.str();
+    EXPECT_EQ(output_.str(), "wrote " + place + "/MEMBER1.key\nwrote " + place + "/MEMBER1.crt\n");
+    EXPECT_EQ(ssictl({"ca", "retire", "--directory", place}), 2) << "nothing to retire";
+    EXPECT_EQ(ssictl({"ca", "rotate", "--authority", "--directory", place}), 0) << errors_.str();
+    EXPECT_EQ(ssictl({"ca", "retire", "--directory", place}), 0) << errors_.str();
+    EXPECT_EQ(output_.str(), "wrote " + place + "/ca.crt\n");
 }
 
 TEST_F(SsictlTest, authority_without_a_cluster_name_wants_the_configuration) {

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -22,6 +24,7 @@ constexpr auto kExamples = R"(Examples:
   ssictl guest start linux01 --member MEMBER2
   ssictl relocate move linux01 MEMBER2     without stopping it
   ssictl guest list --json
+  ssictl islink watch                      what the channels to the other members carry
 
 Exit status: 0 done, 1 refused, 2 usage, 3 the daemon cannot be reached.
 Every refusal has a code, explained in docs/errors.md. More: ssictl COMMAND --help, man ssictl)";
@@ -37,7 +40,12 @@ class CommandLine {
         add_guest();
         add_relocate();
         add_member();
-        add_link();
+        add_islink();
+        app_.add_subcommand("reload", "isfcd of this member reads system.toml, isfc.d and certificates again")
+            ->callback([this] {
+                command_ = DaemonCall{
+                    .daemon = Daemon::kIsfcd, .method = "Reload", .timeout = kQuick * 3, .render = render_reload};
+            });
         add_authority();
         app_.add_subcommand("version", "Print the version")->callback([this] { command_ = PrintVersion{}; });
     }
@@ -73,7 +81,7 @@ class CommandLine {
         auto* verb = group->add_subcommand(name, description);
         verb->callback([this, call, arguments]() mutable {
             for (const auto* argument : arguments) call.arguments.push_back(*argument);
-            if (names_only_) call.render = call.method == "QuerySsi" ? render_member_names : render_guest_names;
+            if (names_only_) call.render = render_guest_names;
             if (call.method == "MemberSetDown" && !yes_) call.confirmation = member_;
             command_ = call;
         });
@@ -88,8 +96,14 @@ class CommandLine {
 
     void add_query() {
         auto* query = app_.add_subcommand("query", "Show the cluster");
-        offer_names(call(query, "ssi", "Members, their states and signs of life",
-                         {.method = "QuerySsi", .timeout = kQuick, .render = render_cluster}));
+        auto* cluster = query->add_subcommand("ssi", "Members, their states and signs of life");
+        offer_names(cluster);
+        cluster->callback([this] {
+            if (names_only_)
+                command_ = DaemonCall{.method = "QuerySsi", .timeout = kQuick, .render = render_member_names};
+            else
+                command_ = ShowCluster{};
+        });
     }
 
     void add_guest() {
@@ -140,10 +154,78 @@ class CommandLine {
              {.method = "MemberLeave", .timeout = kQuick * 3, .render = render_member});
     }
 
-    void add_link() {
-        auto* link = app_.add_subcommand("link", "Show the links to other members");
-        call(link, "list", "Links and their channels",
-             {.daemon = Daemon::kIsfcd, .method = "Query", .timeout = kQuick, .render = render_links});
+    CLI::App* isfcd_call(CLI::App* group, const std::string& name, const std::string& description,
+                         std::function<std::pair<std::string, std::vector<std::string>>()> method) {
+        auto* verb = group->add_subcommand(name, description);
+        verb->callback([this, method = std::move(method)] {
+            auto [called, arguments] = method();
+            command_ = DaemonCall{.daemon = Daemon::kIsfcd,
+                                  .method = std::move(called),
+                                  .arguments = std::move(arguments),
+                                  .timeout = kQuick,
+                                  .render = render_channel};
+        });
+        verb->add_option("CHANNEL", channel_, "Name of the channel")->required();
+        verb->add_option("--peer", member_, "The member at its other end; needed where several links have that name");
+        return verb;
+    }
+
+    void add_islink() {
+        auto* islink = app_.add_subcommand("islink", "Links to other members and their channels");
+        auto* list = islink->add_subcommand("list", "A line for each channel");
+        list->add_flag("--names", names_only_, "Only the names of the peers, one a line, for scripts");
+        list->callback([this] {
+            command_ = DaemonCall{.daemon = Daemon::kIsfcd,
+                                  .method = "Query",
+                                  .timeout = kQuick,
+                                  .render = names_only_ ? render_link_members : render_links};
+        });
+        auto* show = islink->add_subcommand("show", "All there is to say of them, and of the certificates");
+        show->add_option("MEMBER", show_.member, "The link to this member; default: all");
+        show->add_flag("--streams", show_.streams, "Its streams instead; wants a MEMBER");
+        show->callback([this] {
+            if (show_.streams && show_.member.empty()) throw CLI::RequiredError("MEMBER");
+            command_ = show_;
+        });
+        add_watch(islink);
+        auto* activate = isfcd_call(islink, "activate", "Bring a channel back, or add one that system.toml has not",
+                                    [this]() -> std::pair<std::string, std::vector<std::string>> {
+                                        if (own_address_.empty()) return {"Activate", {member_, channel_}};
+                                        return {"AddChannel",
+                                                {member_, channel_, own_address_, peer_address_, interface_, port_}};
+                                    });
+        auto* own = activate->add_option("--own-address", own_address_, "A new channel: address of this member");
+        auto* peer = activate->add_option("--peer-address", peer_address_, "A new channel: address of the peer");
+        own->needs(peer)->needs(activate->get_option("--peer"));
+        peer->needs(own);
+        activate->add_option("--interface", interface_, "A new channel: bind it to this interface")->needs(own);
+        activate->add_option("--port", port_, "A new channel: port at the member with the higher slot; default: 7700")
+            ->needs(own);
+        activate->footer(
+            "A new channel has to be added on both members, under the same name. It lasts until isfcd restarts; to\n"
+            "keep it, write it into system.toml.\nExample:\n"
+            "  ssictl islink activate fast --peer MEMBER2 --own-address 10.9.0.1 --peer-address 10.9.0.2");
+        auto* deactivate = isfcd_call(islink, "deactivate", "Take a channel down; it stays down until it is activated",
+                                      [this]() -> std::pair<std::string, std::vector<std::string>> {
+                                          return {"Deactivate", {member_, channel_, yes_ ? "force" : ""}};
+                                      });
+        deactivate->add_flag("--force", yes_, "Also the last channel that works");
+        deactivate->footer(
+            "What is deactivated stays so over a reload, but not over a restart of isfcd. A channel that was added at\n"
+            "run time is gone.");
+    }
+
+    void add_watch(CLI::App* islink) {
+        auto* watch = islink->add_subcommand("watch", "What the channels carry, again and again");
+        watch->add_option("MEMBER", watch_.member, "The link to this member; default: all");
+        watch->add_option("--interval", interval_s_, "Seconds between two looks")
+            ->capture_default_str()
+            ->check(CLI::Range(0.1, 3600.0));
+        watch->add_option("--count", watch_.count, "End after so many; default: never");
+        watch->callback([this] {
+            watch_.interval = std::chrono::milliseconds(std::llround(interval_s_ * 1000));
+            command_ = watch_;
+        });
     }
 
     void add_authority() {
@@ -160,6 +242,21 @@ class CommandLine {
         issue->add_option("--directory", issue_.directory, "Where the authority lies")->capture_default_str();
         issue->add_flag("--force", issue_.overwrite, "Replace what is there");
         issue->callback([this] { command_ = issue_; });
+        auto* rotate =
+            authority->add_subcommand("rotate", "Make new keys and certificates of all members that have some here");
+        rotate->add_flag("--authority", rotate_.authority, "A new authority too, with the old one beside it");
+        rotate->callback([this] {
+            rotate_.directory = directory_;
+            command_ = rotate_;
+        });
+        auto* retire = authority->add_subcommand("retire", "End what rotate --authority began: trust the new one alone");
+        retire->callback([this] { command_ = RetireAuthority{directory_}; });
+        for (auto* verb : {rotate, retire})
+            verb->add_option("--directory", directory_, "Where the authority lies")->capture_default_str();
+        rotate->footer(
+            "No stream ends, whatever the order:\n  copy ca.crt, MEMBER.crt and MEMBER.key to /etc/ssi/pki of each "
+            "member\n  ssictl reload, on each member\nAfter --authority, when all have them:\n  ssictl ca retire\n  "
+            "copy ca.crt to each member\n  ssictl reload, on each member");
         authority->footer(
             "Once, on one member:\n  ssictl ca init\n  ssictl ca issue MEMBER1\n  ssictl ca issue MEMBER2\n"
             "Then ca.crt, MEMBER.crt and MEMBER.key go to /etc/ssi/pki of that member. ca.key stays where it is.");
@@ -174,6 +271,16 @@ class CommandLine {
     bool yes_ = false;
     InitAuthority init_{"/etc/ssi/pki", "", "/etc/ssi/system.toml", false};
     IssueCertificate issue_{"/etc/ssi/pki", "", false};
+    RotateCertificates rotate_;
+    std::string directory_ = "/etc/ssi/pki";
+    ShowLinks show_;
+    WatchLinks watch_;
+    double interval_s_ = 1.0;
+    std::string channel_;
+    std::string own_address_;
+    std::string peer_address_;
+    std::string interface_;
+    std::string port_;
 };
 
 }  // namespace

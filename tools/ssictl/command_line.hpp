@@ -2,12 +2,14 @@
 /// What the administrator typed, as a type.
 
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "tools/ssictl/link_rendering.hpp"
 #include "tools/ssictl/rendering.hpp"
 
 namespace ssi::ctl {
@@ -27,6 +29,22 @@ struct DaemonCall {
 /// All relocations under way: the guests that move, and then the status of each.
 struct ListMoves {};
 
+/// QuerySsi, and a warning for each channel of this member that isfcd, if it can be reached, says is not encrypted.
+struct ShowCluster {};
+
+/// Query of isfcd, of one link or all; with its streams.
+struct ShowLinks {
+    std::string member;  ///< Empty: all.
+    bool streams = false;
+};
+
+/// Query of isfcd again and again.
+struct WatchLinks {
+    std::string member;  ///< Empty: all.
+    std::chrono::milliseconds interval{1000};
+    std::uint64_t count = 0;  ///< Intervals; 0: without end.
+};
+
 struct InitAuthority {
     std::filesystem::path directory;
     std::string cluster;           ///< Empty: the one that `config` names.
@@ -40,9 +58,19 @@ struct IssueCertificate {
     bool overwrite = false;
 };
 
+struct RotateCertificates {
+    std::filesystem::path directory;
+    bool authority = false;  ///< Also a new authority.
+};
+
+struct RetireAuthority {
+    std::filesystem::path directory;
+};
+
 struct PrintVersion {};
 
-using Command = std::variant<DaemonCall, ListMoves, InitAuthority, IssueCertificate, PrintVersion>;
+using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, InitAuthority, IssueCertificate,
+                             RotateCertificates, RetireAuthority, PrintVersion>;
 
 struct Invocation {
     Command command;

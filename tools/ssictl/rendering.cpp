@@ -6,32 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "tools/ssictl/document_cells.hpp"
 #include "tools/ssictl/table.hpp"
 
 namespace ssi::ctl {
 namespace {
 
 using Align = Table::Align;
-
-/// The objects in a list of the document.
-Result<std::vector<json::Object>> entries(const json::Object& document, std::string_view field) {
-    const auto* list = document.if_contains(field);
-    if (list == nullptr || !list->is_array())
-        return failure(ErrorCode::kProtocolViolated, std::format("the daemon's answer has no list '{}'", field),
-                       std::string(field), "ssictl and the daemons should be of one version");
-    std::vector<json::Object> result;
-    for (const auto& entry : list->get_array())
-        if (entry.is_object()) result.push_back(entry.get_object());
-    return result;
-}
-
-std::string text_of(const json::Object& object, std::string_view field) {
-    return json::text_or(object, field, "");
-}
-
-std::string number_of(const json::Object& object, std::string_view field) {
-    return std::to_string(json::number_or(object, field, 0));
-}
 
 std::string dash_if_empty(std::string text) {
     return text.empty() ? "-" : text;
@@ -45,16 +26,6 @@ std::string age(const json::Object& member) {
     const auto* value = member.if_contains("heartbeat_age_ms");
     if (value == nullptr || !value->is_number()) return "-";
     return std::format("{:.1f} s ago", static_cast<double>(json::number_or(member, "heartbeat_age_ms", 0)) / 1000);
-}
-
-std::string bytes(const json::Object& object, std::string_view field) {
-    auto amount = static_cast<double>(json::number_or(object, field, 0));
-    if (amount < 1024) return std::format("{:.0f} B", amount);
-    for (const auto* unit : {"KiB", "MiB", "GiB"}) {
-        amount /= 1024;
-        if (amount < 1024) return std::format("{:.1f} {}", amount, unit);
-    }
-    return std::format("{:.1f} TiB", amount / 1024);
 }
 
 /// Where a guest is: "MEMBER1", "MEMBER1 -> MEMBER2" while it moves.
@@ -226,38 +197,6 @@ Result<std::string> render_member(const json::Object& document) {
     const auto member = json::text(document, "member");
     if (!member) return std::unexpected(member.error());
     return printable(std::format("{} is {}", *member, text_of(document, "state"))) + '\n';
-}
-
-Result<std::string> render_links(const json::Object& document) {
-    const auto links = entries(document, "links");
-    if (!links) return std::unexpected(links.error());
-    if (links->empty()) return "No other member is configured\n";
-    Table table({{"MEMBER"},
-                 {"LINK"},
-                 {"CHANNEL"},
-                 {"STATE"},
-                 {"LOCAL"},
-                 {"REMOTE"},
-                 {"ROUND TRIP", Align::kRight},
-                 {"SENT", Align::kRight},
-                 {"RECEIVED", Align::kRight},
-                 {""}});
-    for (const auto& link : *links) {
-        const auto channels = entries(link, "channels");
-        if (!channels) return std::unexpected(channels.error());
-        if (channels->empty()) table.add({text_of(link, "member"), text_of(link, "state")});
-        for (const auto& channel : *channels) {
-            const bool up = text_of(channel, "state") == "up";
-            table.add(
-                {text_of(link, "member"), text_of(link, "state"), text_of(channel, "name"), text_of(channel, "state"),
-                 text_of(channel, "local"), text_of(channel, "remote"),
-                 up ? std::format("{:.3f} ms", static_cast<double>(json::number_or(channel, "round_trip_us", 0)) / 1000)
-                    : "-",
-                 up ? bytes(channel, "sent_bytes") : "-", up ? bytes(channel, "received_bytes") : "-",
-                 text_of(channel, "problem")});
-        }
-    }
-    return table.text();
 }
 
 }  // namespace ssi::ctl

@@ -24,7 +24,6 @@ using Rendering = Result<std::string> (*)(const json::Object& document);
 /// {"v":1,"relocations":[...]}
 [[nodiscard]] Result<std::string> render_moves(const json::Object& document);
 [[nodiscard]] Result<std::string> render_member(const json::Object& document);
-[[nodiscard]] Result<std::string> render_links(const json::Object& document);
 
 /// JSON with line breaks, two spaces a level; nothing is left out and the order is kept.
 [[nodiscard]] std::string pretty(const boost::json::value& value);

@@ -3,11 +3,14 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <chrono>
 #include <exception>
 #include <format>
 #include <istream>
 #include <optional>
 #include <ostream>
+#include <thread>
 #include <utility>
 
 #include "lib/common/bus.hpp"
@@ -15,6 +18,9 @@
 #include "lib/common/pki/certificate_authority.hpp"
 #include "lib/common/system_config.hpp"
 #include "tools/ssictl/command_line.hpp"
+#include "tools/ssictl/document_cells.hpp"
+#include "tools/ssictl/link_rendering.hpp"
+#include "tools/ssictl/link_watch.hpp"
 #include "tools/ssictl/rendering.hpp"
 
 namespace ssi::ctl {
@@ -23,6 +29,8 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kLongestAnswer = std::size_t{64} << 20;
+constexpr std::chrono::seconds kQuick(10);
+constexpr auto kRedraw = "\x1b[H\x1b[J";  // cursor home, clear to the end
 
 Bus::Target target_of(Daemon daemon) {
     if (daemon == Daemon::kIsfcd) return {"org.kvmssi.Isfc1", "/org/kvmssi/Isfc1", "org.kvmssi.Isfc1"};
@@ -60,8 +68,9 @@ Result<json::Object> call(const DaemonCall& wanted, const std::string& address) 
 /// One invocation, with the streams it talks to.
 class Run {
   public:
-    Run(bool json, std::istream& input, std::ostream& output, std::ostream& errors, const std::string& bus)
-        : json_(json), input_(input), output_(output), errors_(errors), bus_(bus) {}
+    Run(bool json, std::istream& input, std::ostream& output, std::ostream& errors, const std::string& bus,
+        bool terminal)
+        : json_(json), input_(input), output_(output), errors_(errors), bus_(bus), terminal_(terminal) {}
 
     Result<void> operator()(const DaemonCall& wanted) {
         if (auto confirmed = confirm(wanted.confirmation); !confirmed) return confirmed;
@@ -71,8 +80,7 @@ class Run {
     }
 
     Result<void> operator()(const ListMoves&) {
-        const std::chrono::seconds limit(10);
-        const auto guests = call({.method = "GuestList", .timeout = limit}, bus_);
+        const auto guests = call({.method = "GuestList", .timeout = kQuick}, bus_);
         if (!guests) return std::unexpected(guests.error());
         boost::json::array moves;
         const auto* list = guests->if_contains("guests");
@@ -80,11 +88,66 @@ class Run {
             if (!guest.is_object() || json::text_or(guest.get_object(), "phase", "") != "Relocating") continue;
             const auto name = json::text(guest.get_object(), "name");
             if (!name) return std::unexpected(name.error());
-            auto move = call({.method = "RelocateStatus", .arguments = {*name}, .timeout = limit}, bus_);
+            auto move = call({.method = "RelocateStatus", .arguments = {*name}, .timeout = kQuick}, bus_);
             if (!move) return std::unexpected(move.error());
             moves.emplace_back(std::move(*move));
         }
         return print({{"v", 1}, {"relocations", std::move(moves)}}, render_moves);
+    }
+
+    Result<void> operator()(const ShowCluster&) {
+        auto cluster = call({.method = "QuerySsi", .timeout = kQuick}, bus_);
+        if (!cluster) return std::unexpected(cluster.error());
+        // The cluster is shown also where isfcd is away; its links then show in islink list.
+        const auto links = call(query_of_links(), bus_);
+        std::string warnings = links ? unencrypted_warnings(*links) : "";
+        if (auto printed = print(*cluster, render_cluster); !printed) return printed;
+        (json_ ? errors_ : output_) << warnings << std::flush;
+        return {};
+    }
+
+    Result<void> operator()(const ShowLinks& wanted) {
+        if (wanted.streams)
+            return (*this)(DaemonCall{.daemon = Daemon::kIsfcd,
+                                      .method = "Streams",
+                                      .arguments = {wanted.member},
+                                      .timeout = kQuick,
+                                      .render = render_streams});
+        auto document = call(query_of_links(), bus_);
+        if (document && !wanted.member.empty()) document = only_link(std::move(*document), wanted.member);
+        if (!document) return std::unexpected(document.error());
+        return print(*document, render_link_details);
+    }
+
+    Result<void> operator()(const WatchLinks& wanted) {
+        LinkWatch watch(wanted.member);
+        auto due = std::chrono::steady_clock::now();
+        for (std::uint64_t shown = 0; wanted.count == 0 || shown < wanted.count;) {
+            const auto document = call(query_of_links(), bus_);
+            if (!document) return std::unexpected(document.error());
+            auto interval = watch.next(*document, std::chrono::steady_clock::now());
+            if (!interval) return std::unexpected(interval.error());
+            if (*interval) {
+                if (auto printed = show_interval(**interval); !printed) return printed;
+                if (++shown == wanted.count) break;
+            }
+            due += wanted.interval;
+            std::this_thread::sleep_until(due);
+        }
+        return {};
+    }
+
+    Result<void> operator()(const RotateCertificates& wanted) {
+        const auto rotated = pki::rotate_certificates(
+            wanted.directory, wanted.authority ? pki::Rotate::kAuthority : pki::Rotate::kMembers);
+        if (!rotated) return std::unexpected(rotated.error());
+        return wrote(rotated->files);
+    }
+
+    Result<void> operator()(const RetireAuthority& wanted) {
+        const auto retired = pki::retire_authority(wanted.directory);
+        if (!retired) return std::unexpected(retired.error());
+        return wrote({*retired});
     }
 
     Result<void> operator()(const InitAuthority& wanted) {
@@ -115,7 +178,24 @@ class Run {
   private:
     static pki::Overwrite overwrite(bool wanted) { return wanted ? pki::Overwrite::kYes : pki::Overwrite::kNo; }
 
-    Result<void> wrote(std::initializer_list<std::filesystem::path> files) {
+    static DaemonCall query_of_links() { return {.daemon = Daemon::kIsfcd, .method = "Query", .timeout = kQuick}; }
+
+    /// One document a line with --json, so that a program can read them as they come.
+    Result<void> show_interval(json::Object interval) {
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        json::Object document{{"v", 1}, {"time", std::format("{:%FT%TZ}", now)}};
+        for (auto& [key, value] : interval) document.emplace(key, std::move(value));
+        if (json_) {
+            output_ << boost::json::serialize(document) << '\n' << std::flush;
+            return {};
+        }
+        const auto text = terminal_ ? render_watch_table(document) : render_watch_lines(document);
+        if (!text) return std::unexpected(text.error());
+        output_ << (terminal_ ? kRedraw : "") << *text << std::flush;
+        return {};
+    }
+
+    Result<void> wrote(const std::vector<std::filesystem::path>& files) {
         boost::json::array names;
         for (const auto& file : files) names.emplace_back(file.string());
         return print({{"v", 1}, {"files", std::move(names)}}, [](const json::Object& document) -> Result<std::string> {
@@ -152,6 +232,7 @@ class Run {
     std::ostream& output_;
     std::ostream& errors_;
     const std::string& bus_;
+    bool terminal_;
 };
 
 }  // namespace
@@ -168,14 +249,14 @@ int exit_status(const Error& error) {
 }
 
 int run(std::vector<std::string> arguments, std::istream& input, std::ostream& output, std::ostream& errors,
-        const std::string& bus) {
+        const std::string& bus, bool terminal) {
     const auto invocation = parse_command_line(std::move(arguments));
     if (!invocation) {
         output << invocation.error().output;
         errors << invocation.error().errors;
         return invocation.error().status;
     }
-    const auto done = std::visit(Run(invocation->json, input, output, errors, bus), invocation->command);
+    const auto done = std::visit(Run(invocation->json, input, output, errors, bus, terminal), invocation->command);
     if (done) return 0;
     if (invocation->json) output << pretty(json::Object{{"v", 1}, {"error", json::from_error(done.error())}});
     errors << render_error(done.error());

@@ -12,9 +12,9 @@ namespace ssi::ctl {
 /// The exit status that an Error ends the command with: 1 refused, 2 usage, 3 the daemon cannot be reached.
 [[nodiscard]] int exit_status(const Error& error);
 
-/// Does what the arguments (without the program's name) say; returns the exit status, 0 when it is done. `bus`: address
-/// of the bus; empty: the system's.
+/// Does what the arguments (without the program's name) say; returns the exit status, 0 when it is done. `terminal`:
+/// output is one, so that what changes is drawn over what was. `bus`: address of the bus; empty: the system's.
 [[nodiscard]] int run(std::vector<std::string> arguments, std::istream& input, std::ostream& output,
-                      std::ostream& errors, const std::string& bus = {});
+                      std::ostream& errors, const std::string& bus = {}, bool terminal = false);
 
 }  // namespace ssi::ctl

@@ -11,7 +11,8 @@ _ssictl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --member | --directory | --cluster | --config) ((i++)) ;;
+            --member | --directory | --cluster | --config | --peer | --own-address | --peer-address | --interface | --port | \
+                --interval | --count) ((i++)) ;;
             -*) ;;
             *) words+=("$word") ;;
         esac
@@ -21,6 +22,8 @@ _ssictl() {
     local choices='' names=''
     case ${COMP_WORDS[COMP_CWORD - 1]} in
         --member) names=members ;;
+        --peer) names=peers ;;
+        --interface) names=interfaces ;;
         --directory)
             compopt -o dirnames
             return
@@ -29,16 +32,16 @@ _ssictl() {
             compopt -o default
             return
             ;;
-        --cluster) return ;;
+        --cluster | --own-address | --peer-address | --port | --interval | --count) return ;;
         *)
             case "${words[*]:0:2}" in
-                '') choices='query guest relocate member link ca version' ;;
+                '') choices='query guest relocate member islink reload ca version' ;;
                 query) choices='ssi' ;;
                 guest) choices='list show start shutdown destroy' ;;
                 relocate) choices='move status' ;;
                 member) choices='set-down leave' ;;
-                link) choices='list' ;;
-                ca) choices='init issue' ;;
+                islink) choices='list show activate deactivate watch' ;;
+                ca) choices='init issue rotate retire' ;;
                 'guest show' | 'guest start' | 'guest shutdown' | 'guest destroy' | 'relocate status')
                     [ "$cword" -eq 2 ] && names=guests
                     ;;
@@ -46,6 +49,8 @@ _ssictl() {
                     [ "$cword" -eq 2 ] && names=guests
                     [ "$cword" -eq 3 ] && names=members
                     ;;
+                'islink show' | 'islink watch') [ "$cword" -eq 2 ] && names=peers ;;
+                'islink activate' | 'islink deactivate') [ "$cword" -eq 2 ] && names=channels ;;
                 'member set-down' | 'ca issue') [ "$cword" -eq 2 ] && names=members ;;
             esac
             ;;
@@ -55,10 +60,16 @@ _ssictl() {
         choices='--help --json'
         case "${words[*]:0:2}" in
             'guest start') choices+=' --member' ;;
-            'query ssi' | 'guest list') choices+=' --names' ;;
+            'query ssi' | 'guest list' | 'islink list') choices+=' --names' ;;
+            'islink show') choices+=' --streams' ;;
+            'islink watch') choices+=' --interval --count' ;;
+            'islink activate') choices+=' --peer --own-address --peer-address --interface --port' ;;
+            'islink deactivate') choices+=' --peer --force' ;;
             'member set-down') choices+=' --yes' ;;
             'ca init') choices+=' --directory --cluster --config --force' ;;
             'ca issue') choices+=' --directory --force' ;;
+            'ca rotate') choices+=' --directory --authority' ;;
+            'ca retire') choices+=' --directory' ;;
         esac
         names=
     fi
@@ -68,6 +79,9 @@ _ssictl() {
     case $names in
         guests) choices=$(ssictl guest list --names 2>/dev/null) ;;
         members) choices=$(ssictl query ssi --names 2>/dev/null) ;;
+        peers) choices=$(ssictl islink list --names 2>/dev/null) ;;
+        channels) choices=$(ssictl islink list 2>/dev/null | awk 'NR > 1 && $3 { print $3 }' | sort -u) ;;
+        interfaces) choices=$(ls /sys/class/net) ;;
         *) choices=${choices// /$'\n'} ;;
     esac
     for name in $choices; do

@@ -69,7 +69,7 @@ Result<std::shared_ptr<Isfcd>> Isfcd::create(const asio::any_io_executor& execut
     const auto daemon = std::shared_ptr<Isfcd>(new Isfcd());
     daemon->executor_ = executor;
     daemon->settings_ = {*member, config.cluster, config.cluster_uuid, Timing::scaled(config.timing.scale),
-                         options, paths.runtime};
+                         options, paths.runtime, std::make_shared<BlockPool>()};
     daemon->identity_ = *identity;
     daemon->offers_ = std::make_shared<ServiceOffers>(executor, std::move(*configured), paths.services);
     daemon->paths_ = std::move(paths);
@@ -178,7 +178,8 @@ asio::awaitable<void> Isfcd::listen(ChannelEnd end, std::uint16_t port) {
 
 asio::awaitable<void> Isfcd::greet(tcp::socket socket, std::string from) {
     ++greetings_;
-    auto greeted = co_await greet_channel(std::move(socket), *identity_, settings_.cluster, settings_.timing);
+    auto greeted = co_await greet_channel(std::move(socket), *identity_, settings_.cluster, settings_.timing,
+                                          *settings_.pool);
     --greetings_;
     if (stopping_) co_return;
     Result<void> accepted;
@@ -191,8 +192,10 @@ asio::awaitable<void> Isfcd::greet(tcp::socket socket, std::string from) {
     } else {
         accepted = failure(ErrorCode::kMemberUnknown, std::format("{} is no member here", greeted->hello.member),
                            greeted->hello.member, "install the same system.toml on all members");
-        (void)co_await send_handshake_frame(greeted->stream, FrameType::kGoodbye,
-                                            encode(Goodbye{false, accepted.error()}), settings_.timing);
+        (void)co_await send_handshake_frame(
+            greeted->transport,
+            make_frame(FrameType::kGoodbye, encode(Goodbye{false, accepted.error()}), *settings_.pool),
+            settings_.timing);
     }
     // Anybody can connect: one line per address and reason, and a limit to what is remembered.
     if (refused_.size() > kMostGreetings) refused_.clear();

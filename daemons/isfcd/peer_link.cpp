@@ -14,8 +14,6 @@ namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace {
 
-constexpr std::size_t kScratch = 64 * 1024;
-
 std::uint64_t random_session() {
     std::random_device device;
     const auto high = static_cast<std::uint64_t>(device());
@@ -43,10 +41,9 @@ PeerLink::PeerLink(const asio::any_io_executor& executor, const LinkSettings& se
       configured_(std::move(channels)),
       identity_(identity),
       offers_(std::move(offers)),
-      link_(options_for(settings.link, settings.own, peer), *this),
+      link_(options_for(settings.link, settings.own, peer), *this, *settings_.pool),
       session_(random_session()),
-      maintenance_(executor),
-      scratch_(kScratch) {
+      maintenance_(executor) {
     link_.announce(offers_->names());
 }
 
@@ -97,8 +94,8 @@ const ChannelConfig* PeerLink::find_channel(const std::string& name) const {
 }
 
 Hello PeerLink::hello(const std::string& channel) const {
-    return {0,       session_.own(), settings_.cluster_uuid, settings_.own.name.str(), peer_.name.str(),
-            channel, SSI_VERSION};
+    return {kFeatureArrived,   session_.own(), settings_.cluster_uuid, settings_.own.name.str(),
+            peer_.name.str(), channel,        SSI_VERSION};
 }
 
 asio::awaitable<void> PeerLink::keep_connected(ChannelConfig channel) {
@@ -107,7 +104,8 @@ asio::awaitable<void> PeerLink::keep_connected(ChannelConfig channel) {
     while (!stopping_) {
         const auto sent_own = session_.own();
         auto greeted =
-            co_await connect_channel(channel, identity_, settings_.cluster, settings_.timing, hello(channel.name));
+            co_await connect_channel(channel, identity_, settings_.cluster, settings_.timing, hello(channel.name),
+                                     *settings_.pool);
         if (stopping_) co_return;
         const auto adopted = greeted ? adopt(std::move(*greeted), sent_own, {}) : std::unexpected(greeted.error());
         if (!adopted) {
@@ -127,7 +125,7 @@ asio::awaitable<void> PeerLink::keep_connected(ChannelConfig channel) {
 }
 
 asio::awaitable<Result<void>> PeerLink::accept(Greeted greeted) {
-    const auto stream = greeted.stream;
+    const auto transport = greeted.transport;
     const auto name = greeted.hello.channel;
     Result<void> accepted;
     if (const auto* channel = find_channel(name); channel == nullptr || channel->higher.member != settings_.own.name) {
@@ -137,19 +135,18 @@ asio::awaitable<Result<void>> PeerLink::accept(Greeted greeted) {
                     "install the same system.toml on all members");
     } else {
         const auto sent_own = session_.own();
-        Bytes answer;
-        append_frame(answer, FrameType::kHello, 0, 0, encode(hello(name)));
-        accepted = adopt(std::move(greeted), sent_own, std::move(answer));
+        accepted = adopt(std::move(greeted), sent_own,
+                         make_frame(FrameType::kHello, encode(hello(name)), *settings_.pool));
     }
     if (accepted) co_return accepted;
     problem(name, accepted.error());
     // That the peer does not get the reason is no further harm: it sees the connection end.
-    (void)co_await send_handshake_frame(stream, FrameType::kGoodbye, encode(Goodbye{false, accepted.error()}),
-                                        settings_.timing);
+    auto goodbye = make_frame(FrameType::kGoodbye, encode(Goodbye{false, accepted.error()}), *settings_.pool);
+    (void)co_await send_handshake_frame(transport, std::move(goodbye), settings_.timing);
     co_return accepted;
 }
 
-Result<void> PeerLink::adopt(Greeted greeted, std::uint64_t sent_own, Bytes first_frames) {
+Result<void> PeerLink::adopt(Greeted greeted, std::uint64_t sent_own, std::optional<OutFrame> answer) {
     const auto& hello = greeted.hello;
     if (hello.member != peer_.name.str())
         return failure(ErrorCode::kCertificateInvalid,
@@ -187,7 +184,7 @@ Result<void> PeerLink::adopt(Greeted greeted, std::uint64_t sent_own, Bytes firs
             channel->close(Error{ErrorCode::kChannelFailed, "the peer made the channel anew", hello.channel, ""});
     const auto id = ++last_channel_;
     const auto channel =
-        std::make_shared<Channel>(id, hello.channel, greeted.stream, std::move(greeted.reader), std::move(first_frames),
+        std::make_shared<Channel>(id, hello.channel, greeted.transport, settings_.pool, std::move(answer),
                                   settings_.timing, static_cast<ChannelOwner&>(*this));
     const bool first = channels_.empty();
     channels_.emplace(id, channel);
@@ -198,8 +195,9 @@ Result<void> PeerLink::adopt(Greeted greeted, std::uint64_t sent_own, Bytes firs
     log::info(std::format("channel {} to {} is up", hello.channel, hello.member),
               {{"SSI_MEMBER", hello.member}, {"SSI_CHANNEL", hello.channel}});
     if (first) log::notice(std::format("link to {} is up", hello.member), {{"SSI_MEMBER", hello.member}});
+    // In this order: start() may read a frame at once, and the link must count it.
+    link_.add_channel(id, (hello.features & kFeatureArrived) != 0);
     channel->start();
-    link_.add_channel(id);
     wake_waiting();
     return {};
 }
@@ -213,12 +211,41 @@ void PeerLink::problem(const std::string& channel, const Error& error) {
                  {{"SSI_MEMBER", peer_.name.str()}, {"SSI_CHANNEL", channel}, {"SSI_CODE", code}});
 }
 
-bool PeerLink::pull_frame(ChannelId channel, Bytes& out) {
-    return link_.pull(channel, out);
+// --- frames ---
+
+bool PeerLink::pull_frame(ChannelId channel, Time now, OutFrame& out) {
+    if (!link_.pull(channel, now, out)) return false;
+    if (link_.has_work()) link_has_work();
+    begin_ticking();
+    return true;
 }
 
-void PeerLink::on_frame(ChannelId, const Frame& frame) {
-    const auto received = link_.receive(frame);
+bool PeerLink::has_frames() const {
+    return link_.has_work();
+}
+
+void PeerLink::channel_has_work(ChannelId channel) {
+    if (const auto found = channels_.find(channel); found != channels_.end()) found->second->wake();
+}
+
+/// Wakes the quickest of the channels that have nothing to do; when it has pulled and there is more, the next.
+void PeerLink::link_has_work() {
+    Channel* quickest = nullptr;
+    for (const auto& [id, channel] : channels_) {
+        if (!channel->is_idle() || link_.is_late(id)) continue;
+        if (quickest == nullptr || channel->counters().round_trip < quickest->counters().round_trip)
+            quickest = channel.get();
+    }
+    if (quickest != nullptr) quickest->wake();
+}
+
+void PeerLink::begin_ticking() {
+    if (!ticking_ && link_.needs_ticks()) maintenance_.notify();
+}
+
+void PeerLink::on_frame(ChannelId channel, InFrame frame, Time now) {
+    const auto received = link_.receive(channel, std::move(frame), now);
+    begin_ticking();
     if (received) return;
     log::error(std::format("link to {} begins anew", peer_.name.str()), received.error());
     end_session(received.error(), true, true);
@@ -267,8 +294,10 @@ void PeerLink::end_session(const Error& reason, bool renew, bool tell_peer) {
 
 asio::awaitable<void> PeerLink::maintain() {
     while (!stopping_) {
-        co_await maintenance_.wait(Time::clock::now() + settings_.timing.heartbeat);
-        link_.refresh_acknowledgements();
+        ticking_ = link_.needs_ticks();
+        const std::chrono::milliseconds pause = ticking_ ? LogicalLink::kTick : settings_.timing.heartbeat;
+        co_await maintenance_.wait(Time::clock::now() + pause);
+        link_.tick(Time::clock::now());
         if (down_since_ && Time::clock::now() - *down_since_ >= settings_.timing.link_timeout)
             end_session(Error{ErrorCode::kLinkDown,
                               std::format("no channel to {} for {}", peer_.name.str(), settings_.timing.link_timeout),
@@ -293,7 +322,8 @@ boost::json::object PeerLink::query() const {
             entry["round_trip_us"] = counters.round_trip.count();
             entry["sent_bytes"] = counters.sent_bytes;
             entry["received_bytes"] = counters.received_bytes;
-            entry["streams"] = link_.streams_on(up->first);
+            if (const auto* flight = link_.flight(up->first)) entry["in_flight_bytes"] = flight->bytes();
+            entry["late"] = link_.is_late(up->first);
         }
         if (const auto status = status_.find(channel.name); status != status_.end()) {
             entry["times_up"] = status->second.times_up;
@@ -313,7 +343,10 @@ boost::json::object PeerLink::query() const {
             {"counters", boost::json::object{{"sent_bytes", counters.sent_bytes},
                                              {"resent_bytes", counters.resent_bytes},
                                              {"received_bytes", counters.received_bytes},
+                                             {"duplicate_bytes", counters.duplicate_bytes},
+                                             {"reordered_frames", counters.reordered_frames},
                                              {"ignored_frames", counters.ignored_frames},
+                                             {"late_channels", counters.late_channels},
                                              {"opened_streams", counters.opened_streams},
                                              {"failed_streams", counters.failed_streams}}}};
 }

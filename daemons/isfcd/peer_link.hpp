@@ -31,6 +31,7 @@ struct LinkSettings {
     Timing timing;
     LinkOptions link;  ///< lower_slot is set per peer
     std::filesystem::path runtime_directory;
+    std::shared_ptr<BlockPool> pool;
 };
 
 /// One executor. Its coroutines hold it: call stop() to let it go.
@@ -59,7 +60,6 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     [[nodiscard]] boost::json::object query() const;
 
   private:
-    using Time = std::chrono::steady_clock::time_point;
     struct ChannelStatus {
         std::string problem;  // why it is down; logged when it changes
         std::uint64_t times_up = 0;
@@ -74,9 +74,11 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     void stream_failed(StreamId stream, const Error& error) override;
     void services_announced(const std::vector<std::string>& names) override;
     void channel_has_work(ChannelId channel) override;
+    void link_has_work() override;
     // ChannelOwner
-    bool pull_frame(ChannelId channel, Bytes& out) override;
-    void on_frame(ChannelId channel, const Frame& frame) override;
+    bool pull_frame(ChannelId channel, Time now, OutFrame& out) override;
+    [[nodiscard]] bool has_frames() const override;
+    void on_frame(ChannelId channel, InFrame frame, Time now) override;
     void on_closed(ChannelId channel, const Error& reason, bool session_ends) override;
 
     boost::asio::awaitable<void> keep_connected(ChannelConfig channel);
@@ -86,7 +88,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     boost::asio::awaitable<bool> wait_until_up();
 
     [[nodiscard]] Hello hello(const std::string& channel) const;
-    Result<void> adopt(Greeted greeted, std::uint64_t sent_own, Bytes first_frames);
+    Result<void> adopt(Greeted greeted, std::uint64_t sent_own, std::optional<OutFrame> answer);
+    void begin_ticking();
     void end_session(const Error& reason, bool renew, bool tell_peer);
     void update_listeners();
     void problem(const std::string& channel, const Error& error);
@@ -120,7 +123,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     std::set<std::string> expected_;
     std::unique_ptr<LocalListeners> listeners_;
     Signal maintenance_;
-    Bytes scratch_;
+    bool ticking_ = false;
     bool stopping_ = false;
 };
 

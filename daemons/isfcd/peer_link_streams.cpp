@@ -34,7 +34,7 @@ void PeerLink::wake_waiting() {
 asio::awaitable<void> PeerLink::open_for_program(std::string service, LocalStream::Socket socket) {
     // When this coroutine ends early the program's socket closes; what it has written is unread, so it sees a reset.
     if (waiting_.size() >= settings_.link.max_streams) co_return;
-    const auto local = std::make_shared<LocalStream>(std::move(socket), link_, scratch_);
+    const auto local = std::make_shared<LocalStream>(std::move(socket), link_);
     if (!co_await wait_until_up()) {
         log::debug(std::format("{} of {}: the link is down", service, peer_.name.str()));
         co_return;
@@ -83,19 +83,19 @@ void PeerLink::stream_requested(StreamId stream, const std::string& service) {
 
 asio::awaitable<void> PeerLink::connect_service(StreamId stream, std::string service) {
     const auto epoch = epoch_;
-    const auto path = offers_->resolve(service);
-    if (!path) {
-        link_.refuse(stream, path.error());
+    const auto offer = offers_->resolve(service);
+    if (!offer) {
+        link_.refuse(stream, offer.error());
         co_return;
     }
-    auto socket = co_await connect_local(*path, Time::clock::now() + settings_.timing.link_timeout);
+    auto socket = co_await connect_local(offer->socket, Time::clock::now() + settings_.timing.link_timeout);
     if (epoch != epoch_) co_return;
     if (!socket) {
         link_.refuse(stream, socket.error());
         co_return;
     }
-    const auto local = std::make_shared<LocalStream>(std::move(*socket), link_, scratch_);
-    if (!link_.accept(stream)) co_return;
+    const auto local = std::make_shared<LocalStream>(std::move(*socket), link_);
+    if (!link_.accept(stream, offer->stream_class)) co_return;
     streams_[stream] = local;
     local->start(stream, [weak = weak_from_this(), stream] {
         if (const auto self = weak.lock()) self->streams_.erase(stream);
@@ -125,9 +125,6 @@ void PeerLink::stream_failed(StreamId stream, const Error& error) {
     if (const auto found = streams_.extract(stream)) found.mapped()->on_failed();
 }
 
-void PeerLink::channel_has_work(ChannelId channel) {
-    if (const auto found = channels_.find(channel); found != channels_.end()) found->second->wake();
-}
 
 // --- services ---
 

@@ -1,5 +1,8 @@
 #include "daemons/isfcd/channel/channel.hpp"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -10,32 +13,33 @@ namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace {
 
-/// What is encoded ahead of the socket: enough to keep it busy, little enough that a heartbeat does not wait for it.
-constexpr std::size_t kOutputTarget = 64 * 1024;
+constexpr unsigned kFramesInARow = 16;
 
-std::uint64_t now_us() {
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+std::uint64_t microseconds_of(Time time) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count());
 }
 
 }  // namespace
 
-Channel::Channel(ChannelId id, std::string name, std::shared_ptr<TlsStream> stream, FrameReader reader,
-                 Bytes first_frames, const Timing& timing, ChannelOwner& owner)
+Channel::Channel(ChannelId id, std::string name, std::shared_ptr<Transport> transport, std::shared_ptr<BlockPool> pool,
+                 std::optional<OutFrame> hello, const Timing& timing, ChannelOwner& owner)
     : id_(id),
       name_(std::move(name)),
-      stream_(std::move(stream)),
-      reader_(std::move(reader)),
+      transport_(std::move(transport)),
+      pool_(std::move(pool)),
+      assembler_(*pool_),
       timing_(timing),
       owner_(owner),
-      work_(stream_->socket().get_executor()),
-      beat_timer_(stream_->socket().get_executor()),
-      urgent_(std::move(first_frames)) {}
+      work_(transport_->socket().get_executor()),
+      beat_timer_(transport_->socket().get_executor()) {
+    if (hello) urgent_.push_back(std::move(*hello));
+}
 
 void Channel::start() {
     const auto spawn = [this](asio::awaitable<void> (Channel::*loop)()) {
         asio::co_spawn(
-            stream_->socket().get_executor(), [self = shared_from_this(), loop] { return ((*self).*loop)(); },
+            transport_->socket().get_executor(), [self = shared_from_this(), loop] { return ((*self).*loop)(); },
             asio::detached);
     };
     spawn(&Channel::read_frames);
@@ -51,14 +55,14 @@ void Channel::close(const Error& reason, const std::optional<Goodbye>& goodbye) 
     }
     open_ = false;
     leaving_ = true;
-    append_frame(goodbye_, FrameType::kGoodbye, 0, 0, encode(*goodbye));
+    goodbye_ = make_frame(FrameType::kGoodbye, encode(*goodbye), *pool_);
     work_.notify();
     owner_.on_closed(id_, reason, false);
 }
 
 void Channel::finish(const Error& reason, bool session_ends) {
     leaving_ = false;
-    stream_->close();
+    transport_->close();
     work_.notify();
     beat_timer_.cancel();
     if (std::exchange(open_, false)) owner_.on_closed(id_, reason, session_ends);
@@ -66,52 +70,53 @@ void Channel::finish(const Error& reason, bool session_ends) {
 
 /// The loops make progress without waiting as long as the peer keeps up: others must get their turn.
 asio::awaitable<void> Channel::let_others_run() {
-    co_await asio::post(stream_->socket().get_executor(), asio::use_awaitable);
+    co_await asio::post(transport_->socket().get_executor(), asio::use_awaitable);
 }
 
+// --- in ---
+
 asio::awaitable<void> Channel::read_frames() {
-    for (;;) {
-        for (;;) {
-            auto frame = reader_.next();
+    for (unsigned in_a_row = 0; open_;) {
+        const auto count = transport_->try_read(assembler_.want());
+        if (count && *count == 0) {
+            const auto waited = co_await transport_->wait_readable();
             if (!open_) co_return;
-            if (!frame) {
-                close(frame.error(), Goodbye{false, frame.error()});
-                co_return;
-            }
-            if (!*frame) break;
-            handle(**frame);
-            if (!open_) co_return;
+            if (!waited) finish(waited.error(), false);
+            in_a_row = 0;
+            continue;
         }
-        co_await let_others_run();
-        if (!open_) co_return;
-        const auto count = co_await stream_->read_some(reader_.room());
-        if (!open_) co_return;
-        if (!count) {
-            finish(count.error(), false);
+        const auto whole = count ? assembler_.filled(*count) : std::unexpected(count.error());
+        if (!whole) {
+            finish(whole.error(), false);
             co_return;
         }
         heard_ = true;
         counters_.received_bytes += *count;
-        reader_.filled(*count);
+        if (!*whole) continue;
+        ++counters_.received_frames;
+        handle(assembler_.take());
+        if (++in_a_row % kFramesInARow == 0) co_await let_others_run();
     }
 }
 
-void Channel::handle(const Frame& frame) {
+void Channel::handle(InFrame frame) {
+    const auto now = Time::clock::now();
     switch (frame.header.type) {
         case FrameType::kData:
         case FrameType::kAck:
-            owner_.on_frame(id_, frame);
+        case FrameType::kArrived:
+            owner_.on_frame(id_, std::move(frame), now);
             return;
         case FrameType::kPing:
-            append_frame(urgent_, FrameType::kPong, 0, frame.header.offset, {});
+            urgent_.push_back(make_frame(FrameType::kPong, 0, frame.header.offset));
             work_.notify();
             return;
         case FrameType::kPong:
-            if (const auto now = now_us(); frame.header.offset <= now)
-                counters_.round_trip = std::chrono::microseconds(now - frame.header.offset);
+            if (const auto time = microseconds_of(now); frame.header.offset <= time)
+                counters_.round_trip = std::chrono::microseconds(time - frame.header.offset);
             return;
         case FrameType::kGoodbye: {
-            const auto goodbye = parse_goodbye(frame.payload);
+            const auto goodbye = parse_goodbye(frame.body());
             if (!goodbye) return finish(goodbye.error(), false);
             return finish(Error{goodbye->reason.code, std::format("the peer closed it: {}", goodbye->reason.what),
                                 goodbye->reason.object, goodbye->reason.remedy},
@@ -123,36 +128,72 @@ void Channel::handle(const Frame& frame) {
     finish(Error{ErrorCode::kProtocolViolated, "the peer sent HELLO twice", name_, ""}, false);
 }
 
-void Channel::fill() {
-    std::swap(out_, urgent_);
-    while (out_.size() < kOutputTarget && owner_.pull_frame(id_, out_)) {
+// --- out ---
+
+bool Channel::next_frame(OutFrame& frame) {
+    if (!urgent_.empty()) {
+        frame = std::move(urgent_.front());
+        urgent_.pop_front();
+        return true;
     }
+    if (open_) return owner_.pull_frame(id_, Time::clock::now(), frame);
+    if (!goodbye_) return false;
+    frame = *std::exchange(goodbye_, {});
+    return true;
+}
+
+/// False: the channel is closed.
+asio::awaitable<bool> Channel::write(OutFrame& frame) {
+    for (;;) {
+        held_back_ = open_ && owner_.has_frames();
+        const auto written = transport_->try_write(frame, held_back_);
+        if (!written) finish(written.error(), false);
+        if (!open_ && !leaving_) co_return false;
+        if (*written) break;
+        const auto waited = co_await transport_->wait_writable();
+        if (!open_ && !leaving_) co_return false;
+        if (!waited) {
+            finish(waited.error(), false);
+            co_return false;
+        }
+    }
+    ++counters_.sent_frames;
+    counters_.sent_bytes += frame.size();
+    frame.payload = {};
+    co_return true;
 }
 
 asio::awaitable<void> Channel::write_frames() {
-    while (open_ || leaving_) {
-        if (open_)
-            fill();
-        else
-            out_ = std::exchange(goodbye_, {});
-        if (out_.empty()) {
+    OutFrame frame;
+    for (unsigned in_a_row = 0; open_ || leaving_;) {
+        if (!next_frame(frame)) {
+            if (std::exchange(held_back_, false)) transport_->flush();
+            idle_ = true;
             co_await work_.wait();
+            idle_ = false;
             continue;
         }
-        for (std::size_t sent = 0; sent < out_.size();) {
-            const auto count = co_await stream_->write_some(ByteView(out_).subspan(sent));
-            if (!open_ && !leaving_) co_return;
-            if (!count) {
-                finish(count.error(), false);
-                co_return;
-            }
-            sent += *count;
-            counters_.sent_bytes += *count;
+        if (!co_await write(frame)) co_return;
+        if (leaving_ && !goodbye_) {
+            finish({}, false);
+            co_return;
         }
-        out_.clear();
-        if (leaving_ && goodbye_.empty()) finish({}, false);
+        if (++in_a_row % kFramesInARow != 0) continue;
+        fit_socket(Time::clock::now());
         co_await let_others_run();
     }
+}
+
+void Channel::fit_socket(Time now) {
+    if (now - sampled_ < SocketBudget::kInterval) return;
+    sampled_ = now;
+    const auto socket = transport_->socket().native_handle();
+    const auto sample = sample_socket(socket, now);
+    const auto wanted = sample ? budget_.update(*sample) : std::nullopt;
+    if (!wanted) return;
+    // The kernel doubles the number for its own needs and lets a writer in again at two thirds of it.
+    const int bytes = static_cast<int>(*wanted * 2 / 3);
+    (void)::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);  // without it the link is less even
 }
 
 /// Counts heartbeats, not time: when this process itself was held up, the late heartbeat counts once, and what arrived
@@ -167,7 +208,7 @@ asio::awaitable<void> Channel::beat() {
                    false);
             co_return;
         }
-        append_frame(urgent_, FrameType::kPing, 0, now_us(), {});
+        urgent_.push_back(make_frame(FrameType::kPing, 0, microseconds_of(Time::clock::now())));
         work_.notify();
         beat_timer_.expires_after(timing_.heartbeat);
         co_await beat_timer_.async_wait(asio::as_tuple(asio::use_awaitable));

@@ -28,9 +28,9 @@ constexpr int kUnsentInKernel = 128 * 1024;
 /// Closes a connection when its handshake takes too long; the pending operation then ends with an error.
 class Deadline {
   public:
-    Deadline(const std::shared_ptr<TlsStream>& stream, std::chrono::milliseconds after)
-        : timer_(stream->socket().get_executor(), after) {
-        timer_.async_wait([weak = std::weak_ptr(stream)](boost::system::error_code cancelled) {
+    Deadline(const std::shared_ptr<Transport>& transport, std::chrono::milliseconds after)
+        : timer_(transport->socket().get_executor(), after) {
+        timer_.async_wait([weak = std::weak_ptr(transport)](boost::system::error_code cancelled) {
             if (const auto late = weak.lock(); late && !cancelled) late->close();
         });
     }
@@ -39,40 +39,43 @@ class Deadline {
     asio::steady_timer timer_;
 };
 
-asio::awaitable<Result<void>> write_frame(TlsStream& stream, FrameType type, const Bytes& payload) {
-    Bytes bytes;
-    append_frame(bytes, type, 0, 0, payload);
-    for (std::size_t sent = 0; sent < bytes.size();) {
-        const auto count = co_await stream.write_some(ByteView(bytes).subspan(sent));
-        if (!count) co_return std::unexpected(count.error());
-        sent += *count;
+asio::awaitable<Result<void>> write_frame(Transport& transport, const OutFrame& frame) {
+    for (;;) {
+        const auto written = transport.try_write(frame, false);
+        if (!written) co_return std::unexpected(written.error());
+        if (*written) co_return Result<void>();
+        if (auto waited = co_await transport.wait_writable(); !waited) co_return waited;
     }
-    co_return Result<void>();
 }
 
-asio::awaitable<Result<Hello>> read_hello(TlsStream& stream, FrameReader& reader) {
+Result<Hello> greeting(const InFrame& frame) {
+    if (frame.header.type == FrameType::kHello) return parse_hello(frame.body());
+    if (frame.header.type != FrameType::kGoodbye)
+        return failure(ErrorCode::kProtocolViolated, "the peer did not begin with HELLO");
+    auto goodbye = parse_goodbye(frame.body());
+    if (!goodbye) return std::unexpected(goodbye.error());
+    goodbye->reason.what = "the peer refuses: " + goodbye->reason.what;
+    return std::unexpected(goodbye->reason);
+}
+
+asio::awaitable<Result<Hello>> read_hello(Transport& transport, BlockPool& pool) {
+    FrameAssembler assembler(pool);
     for (;;) {
-        const auto frame = reader.next();
-        if (!frame) co_return std::unexpected(frame.error());
-        if (*frame) {
-            const auto& [header, payload] = **frame;
-            if (header.type == FrameType::kHello) co_return parse_hello(payload);
-            if (header.type != FrameType::kGoodbye)
-                co_return failure(ErrorCode::kProtocolViolated, "the peer did not begin with HELLO");
-            auto goodbye = parse_goodbye(payload);
-            if (!goodbye) co_return std::unexpected(goodbye.error());
-            goodbye->reason.what = "the peer refuses: " + goodbye->reason.what;
-            co_return std::unexpected(goodbye->reason);
-        }
-        const auto count = co_await stream.read_some(reader.room());
+        const auto count = transport.try_read(assembler.want());
         if (!count) co_return std::unexpected(count.error());
-        reader.filled(*count);
+        if (*count == 0) {
+            if (auto waited = co_await transport.wait_readable(); !waited) co_return std::unexpected(waited.error());
+            continue;
+        }
+        const auto whole = assembler.filled(*count);
+        if (!whole) co_return std::unexpected(whole.error());
+        if (*whole) co_return greeting(assembler.take());
     }
 }
 
 /// The certificate is the proof, HELLO only a claim.
-Result<void> check_claim(const TlsStream& stream, const Hello& hello, const std::string& cluster) {
-    const auto identity = stream.peer();
+Result<void> check_claim(const Transport& transport, const Hello& hello, const std::string& cluster) {
+    const auto identity = transport.peer();
     if (!identity) return std::unexpected(identity.error());
     if (identity->member != hello.member)
         return failure(ErrorCode::kCertificateInvalid,
@@ -85,14 +88,12 @@ Result<void> check_claim(const TlsStream& stream, const Hello& hello, const std:
     return {};
 }
 
-asio::awaitable<Result<Greeted>> read_greeting(std::shared_ptr<TlsStream> stream, std::string cluster) {
-    Greeted greeted{stream, {}, {}};
-    auto hello = co_await read_hello(*stream, greeted.reader);
+asio::awaitable<Result<Greeted>> read_greeting(std::shared_ptr<Transport> transport, std::string cluster,
+                                               BlockPool& pool) {
+    auto hello = co_await read_hello(*transport, pool);
     if (!hello) co_return std::unexpected(hello.error());
-    greeted.hello = std::move(*hello);
-    if (auto checked = check_claim(*stream, greeted.hello, cluster); !checked)
-        co_return std::unexpected(checked.error());
-    co_return greeted;
+    if (auto checked = check_claim(*transport, *hello, cluster); !checked) co_return std::unexpected(checked.error());
+    co_return Greeted{transport, std::move(*hello)};
 }
 
 std::unexpected<Error> channel_failure(const std::string& what, const boost::system::error_code& error,
@@ -141,39 +142,40 @@ void tune_channel_socket(tcp::socket& socket, const Timing& timing) {
 }
 
 asio::awaitable<Result<Greeted>> connect_channel(const ChannelConfig& channel, const TlsIdentity& identity,
-                                                 const std::string& cluster, const Timing& timing, const Hello& hello) {
+                                                 const std::string& cluster, const Timing& timing, const Hello& hello,
+                                                 BlockPool& pool) {
     tcp::socket socket(co_await asio::this_coro::executor);
     if (auto bound = bind_channel_socket(socket, channel.lower); !bound) co_return std::unexpected(bound.error());
     boost::system::error_code error;
     const auto address = asio::ip::make_address(channel.higher.address, error);
     if (error) co_return channel_failure(std::format("address {}", channel.higher.address), error);
     tune_channel_socket(socket, timing);
-    const auto stream = std::make_shared<TlsStream>(std::move(socket), identity, TlsRole::kConnects);
-    const Deadline deadline(stream, timing.handshake);
-    std::tie(error) = co_await stream->socket().async_connect(tcp::endpoint(address, channel.port),
+    const auto transport = std::make_shared<Transport>(std::move(socket), identity, TlsRole::kConnects);
+    const Deadline deadline(transport, timing.handshake);
+    std::tie(error) = co_await transport->socket().async_connect(tcp::endpoint(address, channel.port),
                                                               asio::as_tuple(asio::use_awaitable));
     if (error)
         co_return channel_failure(std::format("connect to {} port {}", channel.higher.address, channel.port), error,
                                   "check that the peer is up and the network between");
-    if (auto done = co_await stream->handshake(); !done) co_return std::unexpected(done.error());
-    if (auto sent = co_await write_frame(*stream, FrameType::kHello, encode(hello)); !sent)
+    if (auto done = co_await transport->handshake(); !done) co_return std::unexpected(done.error());
+    if (auto sent = co_await write_frame(*transport, make_frame(FrameType::kHello, encode(hello), pool)); !sent)
         co_return std::unexpected(sent.error());
-    co_return co_await read_greeting(stream, cluster);
+    co_return co_await read_greeting(transport, cluster, pool);
 }
 
 asio::awaitable<Result<Greeted>> greet_channel(tcp::socket socket, const TlsIdentity& identity,
-                                               const std::string& cluster, const Timing& timing) {
+                                               const std::string& cluster, const Timing& timing, BlockPool& pool) {
     tune_channel_socket(socket, timing);
-    const auto stream = std::make_shared<TlsStream>(std::move(socket), identity, TlsRole::kListens);
-    const Deadline deadline(stream, timing.handshake);
-    if (auto done = co_await stream->handshake(); !done) co_return std::unexpected(done.error());
-    co_return co_await read_greeting(stream, cluster);
+    const auto transport = std::make_shared<Transport>(std::move(socket), identity, TlsRole::kListens);
+    const Deadline deadline(transport, timing.handshake);
+    if (auto done = co_await transport->handshake(); !done) co_return std::unexpected(done.error());
+    co_return co_await read_greeting(transport, cluster, pool);
 }
 
-asio::awaitable<Result<void>> send_handshake_frame(std::shared_ptr<TlsStream> stream, FrameType type, Bytes payload,
+asio::awaitable<Result<void>> send_handshake_frame(std::shared_ptr<Transport> transport, OutFrame frame,
                                                    const Timing& timing) {
-    const Deadline deadline(stream, timing.handshake);
-    co_return co_await write_frame(*stream, type, payload);
+    const Deadline deadline(transport, timing.handshake);
+    co_return co_await write_frame(*transport, frame);
 }
 
 }  // namespace ssi::isfc

@@ -4,7 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
-#include "daemons/isfcd/channel/tls.hpp"
+#include "daemons/isfcd/channel/transport.hpp"
 #include "daemons/isfcd/timing.hpp"
 #include "daemons/isfcd/wire/frame.hpp"
 #include "daemons/isfcd/wire/messages.hpp"
@@ -14,8 +14,7 @@ namespace ssi::isfc {
 
 /// A connection whose peer has said HELLO. `hello` is certified: its member is that of the certificate.
 struct Greeted {
-    std::shared_ptr<TlsStream> stream;
-    FrameReader reader;
+    std::shared_ptr<Transport> transport;
     Hello hello;
 };
 
@@ -30,12 +29,13 @@ void tune_channel_socket(boost::asio::ip::tcp::socket& socket, const Timing& tim
 /// Connects, sends `hello`, and gets the peer's, or its reason to refuse.
 boost::asio::awaitable<Result<Greeted>> connect_channel(const ChannelConfig& channel, const TlsIdentity& identity,
                                                         const std::string& cluster, const Timing& timing,
-                                                        const Hello& hello);
+                                                        const Hello& hello, BlockPool& pool);
 /// The listening side, up to the peer's HELLO; answer it with send_frame.
 boost::asio::awaitable<Result<Greeted>> greet_channel(boost::asio::ip::tcp::socket socket, const TlsIdentity& identity,
-                                                      const std::string& cluster, const Timing& timing);
+                                                      const std::string& cluster, const Timing& timing,
+                                                      BlockPool& pool);
 /// Sends one frame of the handshake.
-boost::asio::awaitable<Result<void>> send_handshake_frame(std::shared_ptr<TlsStream> stream, FrameType type,
-                                                          Bytes payload, const Timing& timing);
+boost::asio::awaitable<Result<void>> send_handshake_frame(std::shared_ptr<Transport> transport, OutFrame frame,
+                                                          const Timing& timing);
 
 }  // namespace ssi::isfc

@@ -1,4 +1,5 @@
 // The receiving half of LogicalLink: what a peer sends is checked here and nowhere else.
+#include <algorithm>
 #include <format>
 #include <limits>
 #include <utility>
@@ -8,18 +9,31 @@
 namespace ssi::isfc {
 namespace {
 
+/// The sender of a full channel learns of every so many frames at once, of fewer with the next tick.
+constexpr std::uint64_t kTellEvery = 8;
+
 std::unexpected<Error> violation(std::string what, StreamId stream) {
     return failure(ErrorCode::kProtocolViolated, std::move(what), std::format("stream {}", stream));
 }
 
 }  // namespace
 
-Result<void> LogicalLink::receive(const Frame& frame) {
+Result<void> LogicalLink::receive(ChannelId id, InFrame frame, Time now) {
+    const auto found = channels_.find(id);
+    if (found == channels_.end()) return {};  // it was closed while this frame was read
+    auto& channel = found->second;
     switch (frame.header.type) {
         case FrameType::kData:
-            return receive_data(frame);
         case FrameType::kAck:
-            return receive_ack(frame);
+            ++channel.received;
+            if (channel.tells_arrived && !channel.arrived_due && channel.received - channel.received_told >= kTellEvery) {
+                channel.arrived_due = true;
+                observer_.channel_has_work(id);
+            }
+            if (frame.header.type == FrameType::kAck) return receive_ack(frame);
+            return receive_data(std::move(frame));
+        case FrameType::kArrived:
+            return receive_arrived(channel, frame.header.offset, now);
         case FrameType::kHello:
         case FrameType::kGoodbye:
         case FrameType::kPing:
@@ -29,7 +43,7 @@ Result<void> LogicalLink::receive(const Frame& frame) {
     return violation("a frame that belongs to the channel, not to the link", frame.header.stream);
 }
 
-Result<void> LogicalLink::receive_data(const Frame& frame) {
+Result<void> LogicalLink::receive_data(InFrame frame) {
     const auto& [type, length, id, offset] = frame.header;
     counters_.received_bytes += length;
     auto* stream = find(id);
@@ -42,44 +56,58 @@ Result<void> LogicalLink::receive_data(const Frame& frame) {
         return violation("data beyond the credit", id);
     if (stream->final_offset != kNoFinal && offset + length > stream->final_offset)
         return violation("data beyond the stream's end", id);
+    stream->held_by_window |= stream->limit_told - (offset + length) <= stream->window / 4;
+    if (!std::exchange(stream->ack_pending, true)) unacknowledged_.push_back(id);
+    if (length == 0) return {};
     const auto before = stream->in.received();
-    stream->in.insert(offset, frame.payload);
+    const auto dropped = stream->in.dropped();
+    if (offset > before) ++counters_.reordered_frames;
+    stream->in.insert(offset, std::move(frame.payload));
+    counters_.duplicate_bytes += stream->in.dropped() - dropped;
     if (stream->in.received() == before) return {};
     if (id == 0) return read_control();
     observer_.stream_readable(id);
     return {};
 }
 
-Result<void> LogicalLink::receive_ack(const Frame& frame) {
+Result<void> LogicalLink::receive_ack(const InFrame& frame) {
     const auto id = frame.header.stream;
     auto* stream = find(id);
     if (stream == nullptr) {
         ++counters_.ignored_frames;
         return {};
     }
-    ByteReader reader(frame.payload);
+    ByteReader reader(frame.body());
     const auto limit = reader.number<std::uint64_t>();
     if (reader.failed()) return violation("an incomplete acknowledgement", id);
-    if (frame.header.offset > stream->furthest || !stream->out.acknowledge(frame.header.offset))
+    const auto before = stream->out.size();
+    if (frame.header.offset > stream->next || !stream->out.acknowledge(frame.header.offset))
         return violation("an acknowledgement of what was never sent", id);
     // Acknowledgements of different channels overtake each other: only those that go further count.
-    stream->next = std::max(stream->next, stream->out.acknowledged());
     stream->limit = std::max(stream->limit, limit);
-    if (id == 0) {
-        if (control_.channel != 0 && control_.sendable() > 0) observer_.channel_has_work(control_.channel);
-        return {};
-    }
     schedule(*stream);
+    if (id == 0) return {};
+    send_buffered_ -= before - stream->out.size();
     observer_.stream_writable(id);
     return {};
 }
 
+Result<void> LogicalLink::receive_arrived(Channel& channel, std::uint64_t count, Time now) {
+    if (!channel.tells_arrived || !channel.flight.arrived(count, now))
+        return violation("word of the arrival of what was never sent", 0);
+    const auto& flight = channel.flight;
+    if (!channel.is_late || (!flight.is_empty() && now - flight.oldest().sent > flight.patience())) return {};
+    channel.is_late = false;
+    if (has_work()) observer_.link_has_work();
+    return {};
+}
+
 Result<void> LogicalLink::read_control() {
-    while (!control_.in.readable().empty()) {
-        const auto bytes = control_.in.readable();
+    while (!control_->in.readable().empty()) {
+        const auto bytes = control_->in.readable().front();
         control_reader_.feed(bytes);
-        control_.in.consume(bytes.size());
-        queue_ack_if_due(control_);
+        control_->in.consume(bytes.size());
+        queue_ack_if_due(*control_);
         for (;;) {
             auto message = control_reader_.next();
             if (!message) return std::unexpected(message.error());
@@ -115,6 +143,7 @@ Result<void> LogicalLink::handle(const OpenedMessage& message) {
     if (stream->state != State::kOpening) return violation("OPENED twice", message.stream);
     stream->state = State::kOpen;
     stream->limit = std::max(stream->limit, message.limit);
+    stream->stream_class = message.stream_class;
     schedule(*stream);
     observer_.stream_opened(message.stream);
     return {};
@@ -144,10 +173,10 @@ Result<void> LogicalLink::handle(const DoneMessage& message) {
     auto* stream = find(message.stream);
     if (stream == nullptr) return {};
     if (!stream->fin_sent || message.stream == 0) return violation("DONE without an end", message.stream);
-    if (stream->furthest != stream->out.end() || !stream->out.acknowledge(stream->out.end()))
-        return violation("DONE before the last byte was sent", message.stream);
+    if (stream->next != stream->out.end()) return violation("DONE before the last byte was sent", message.stream);
+    send_buffered_ -= stream->out.size();
+    (void)stream->out.acknowledge(stream->out.end());  // what was written can be acknowledged
     stream->done_received = true;
-    stream->next = stream->out.end();
     close_if_done(*stream);
     return {};
 }

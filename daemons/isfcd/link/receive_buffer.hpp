@@ -1,11 +1,13 @@
 #pragma once
 /// Puts the frames of one direction of a stream in order and drops what came twice (rule R7).
 
+#include <boost/circular_buffer.hpp>
 #include <cstdint>
-#include <deque>
 #include <map>
+#include <memory_resource>
 
-#include "daemons/isfcd/wire/bytes.hpp"
+#include "daemons/isfcd/link/send_buffer.hpp"
+#include "daemons/isfcd/wire/block.hpp"
 
 namespace ssi::isfc {
 
@@ -13,11 +15,13 @@ namespace ssi::isfc {
 /// keeps the sum of what is inserted within the stream's credit.
 class ReceiveBuffer {
   public:
+    /// `nodes`: memory for the order of frames that are ahead; must outlive it.
+    explicit ReceiveBuffer(std::pmr::memory_resource& nodes) : ahead_(&nodes) {}
+
     /// Takes the bytes at `offset`; any part that is here already is dropped, and counted by dropped().
-    void insert(std::uint64_t offset, ByteView bytes);
-    /// Bytes in order from consumed() on, as far as they lie together; empty if there are none. Valid until the next
-    /// consume; an insert does not move them.
-    [[nodiscard]] ByteView readable() const;
+    void insert(std::uint64_t offset, Chunk chunk);
+    /// Bytes in order from consumed() on; empty if there are none. Valid until the next consume or insert.
+    [[nodiscard]] ByteViews readable() const;
     void consume(std::size_t count);
 
     [[nodiscard]] std::uint64_t consumed() const { return consumed_; }
@@ -27,12 +31,11 @@ class ReceiveBuffer {
     [[nodiscard]] std::uint64_t furthest() const;
 
   private:
-    void append(ByteView bytes);
-    void keep_for_later(std::uint64_t offset, ByteView bytes);
+    void append(Chunk chunk);
+    void keep_for_later(std::uint64_t offset, Chunk chunk);
 
-    std::deque<Bytes> ordered_;
-    std::size_t read_of_first_ = 0;
-    std::map<std::uint64_t, Bytes> ahead_;  // by offset; disjoint, all beyond received_
+    boost::circular_buffer<Chunk> ordered_;
+    std::pmr::map<std::uint64_t, Chunk> ahead_;  // by offset; disjoint, all beyond received_
     std::uint64_t consumed_ = 0;
     std::uint64_t received_ = 0;
     std::uint64_t dropped_ = 0;

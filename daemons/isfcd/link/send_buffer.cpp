@@ -1,35 +1,60 @@
 #include "daemons/isfcd/link/send_buffer.hpp"
 
 #include <algorithm>
-
-#include "daemons/isfcd/wire/frame.hpp"
+#include <cstring>
 
 namespace ssi::isfc {
 
+Spaces SendBuffer::space(std::size_t most) {
+    Spaces spaces;
+    auto at = end_;
+    while (most > 0 && spaces.size() < kMostSpans) {
+        const auto index = static_cast<std::size_t>((at - base_) / BlockPool::kFull);
+        const auto from = static_cast<std::size_t>((at - base_) % BlockPool::kFull);
+        if (index == blocks_.size()) push_growing(blocks_, pool_->take(BlockPool::kFull));
+        const auto size = std::min(most, BlockPool::kFull - from);
+        spaces.emplace_back(blocks_[index]->data() + from, size);
+        at += size;
+        most -= size;
+    }
+    return spaces;
+}
+
+void SendBuffer::commit(std::size_t count) {
+    end_ += count;
+    const auto used = static_cast<std::size_t>((end_ - base_ + BlockPool::kFull - 1) / BlockPool::kFull);
+    while (blocks_.size() > used) blocks_.pop_back();
+}
+
 void SendBuffer::append(ByteView bytes) {
     while (!bytes.empty()) {
-        if (segments_.empty() || segments_.back().bytes.size() == kMaxPayload) segments_.push_back({end_, {}});
-        auto& last = segments_.back().bytes;
-        const auto taken = bytes.first(std::min(bytes.size(), kMaxPayload - last.size()));
-        last.insert(last.end(), taken.begin(), taken.end());
-        end_ += taken.size();
-        bytes = bytes.subspan(taken.size());
+        std::size_t copied = 0;
+        for (const auto space : space(bytes.size())) {
+            std::memcpy(space.data(), bytes.data() + copied, space.size());
+            copied += space.size();
+        }
+        commit(copied);
+        bytes = bytes.subspan(copied);
     }
 }
 
 bool SendBuffer::acknowledge(std::uint64_t offset) {
     if (offset > end_) return false;
     acknowledged_ = std::max(acknowledged_, offset);
-    while (!segments_.empty() && segments_.front().offset + segments_.front().bytes.size() <= acknowledged_)
-        segments_.pop_front();
+    if (acknowledged_ == end_) {  // an idle stream holds no memory
+        blocks_.clear();
+        base_ = end_;
+        return true;
+    }
+    for (; acknowledged_ - base_ >= BlockPool::kFull; base_ += BlockPool::kFull) blocks_.pop_front();
     return true;
 }
 
-ByteView SendBuffer::view(std::uint64_t offset, std::size_t most) const {
-    const auto after = std::ranges::upper_bound(segments_, offset, {}, &Segment::offset);
-    const auto& segment = *std::prev(after);
-    const auto from = static_cast<std::size_t>(offset - segment.offset);
-    return ByteView(segment.bytes).subspan(from, std::min(most, segment.bytes.size() - from));
+Chunk SendBuffer::chunk(std::uint64_t offset, std::size_t most) const {
+    const auto from = static_cast<std::size_t>((offset - base_) % BlockPool::kFull);
+    const auto size = std::min({most, BlockPool::kFull - from, static_cast<std::size_t>(end_ - offset)});
+    return {blocks_[static_cast<std::size_t>((offset - base_) / BlockPool::kFull)], static_cast<std::uint32_t>(from),
+            static_cast<std::uint32_t>(from + size)};
 }
 
 }  // namespace ssi::isfc

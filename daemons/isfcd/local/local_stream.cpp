@@ -1,9 +1,13 @@
 #include "daemons/isfcd/local/local_stream.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -21,19 +25,28 @@ namespace {
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto kRetryConnect = std::chrono::milliseconds(10);
+constexpr int kLocalBuffer = 512 * 1024;
 
 bool would_block(int error_number) {
     return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR;
 }
 
+/// MSG_PEEK looks at the first unread byte next, and goes on from there with each call.
+bool peek_from_first(int socket) {
+    const int first = 0;
+    return ::setsockopt(socket, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof first) == 0;
+}
+
 }  // namespace
 
-LocalStream::LocalStream(Socket socket, LogicalLink& link, std::span<std::byte> scratch)
+LocalStream::LocalStream(Socket socket, LogicalLink& link)
     : socket_(std::move(socket)),
       link_(link),
-      scratch_(scratch),
       readable_(socket_.get_executor()),
-      writable_(socket_.get_executor()) {}
+      writable_(socket_.get_executor()) {
+    // As much as the system gives without asking: a program that reads slowly is woken less often.
+    (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_SNDBUF, &kLocalBuffer, sizeof kLocalBuffer);
+}
 
 void LocalStream::start(StreamId id, Ended ended) {
     id_ = id;
@@ -53,7 +66,8 @@ void LocalStream::shut() {
 
 void LocalStream::on_closed() {
     if (ended_) return;
-    drop_read_bytes(byte_held_ ? 1 : 0);
+    std::byte held{};
+    if (byte_held_) (void)::recv(socket_.native_handle(), &held, 1, MSG_DONTWAIT);  // it is in the socket's queue
     shut();
 }
 
@@ -70,81 +84,98 @@ void LocalStream::fail(int error_number, std::string_view what) {
     on_ended_();
 }
 
-/// Bytes that were peeked at are in the socket's queue, so that reading them does not wait.
-void LocalStream::drop_read_bytes(std::size_t count) {
-    std::array<std::byte, 16 * 1024> dropped;
-    while (count > 0) {
-        const auto done =
-            ::recv(socket_.native_handle(), dropped.data(), std::min(count, dropped.size()), MSG_DONTWAIT);
-        if (done <= 0) return;
-        count -= static_cast<std::size_t>(done);
-    }
-}
+/// Takes new bytes, all but the last, which it only looks at. Returns their number, 0 when there are none now, or -errno.
+int LocalStream::take_bytes() {
+    const int socket = socket_.native_handle();
+    int queued = 0;
+    if (::ioctl(socket, SIOCINQ, &queued) != 0) return -errno;
+    const auto fresh = static_cast<std::size_t>(queued) - (byte_held_ ? 1 : 0);
+    if (fresh == 0 || fresh > static_cast<std::size_t>(queued)) return 0;
 
-/// Looks at new bytes without taking them; shortens `bytes` to them, which is empty at the end of file. Returns an
-/// errno value, or 0.
-asio::awaitable<int> LocalStream::peek(std::span<std::byte>& bytes) {
-    const auto most = std::min(link_.room(id_), scratch_.size());
-    const auto count = ::recv(socket_.native_handle(), scratch_.data(), most, MSG_PEEK | MSG_DONTWAIT);
-    if (count >= 0) {
-        bytes = scratch_.first(static_cast<std::size_t>(count));
-        co_return 0;
+    std::byte held{};
+    std::array<iovec, kMostSpans + 1> parts{iovec{&held, byte_held_ ? 1u : 0u}};
+    std::size_t count = 1;
+    std::size_t total = 0;
+    for (const auto space : link_.space(id_, std::min(fresh, link_.room(id_)))) {
+        parts[count++] = {space.data(), space.size()};
+        total += space.size();
     }
-    if (!would_block(errno)) co_return errno;
-    // Not async_wait: the byte that is held would end it at once. A receive waits for the next event of the socket.
-    const auto [error, size] =
-        co_await socket_.async_receive(asio::buffer(first_bytes_.data(), std::min(most, first_bytes_.size())),
-                                       asio::socket_base::message_peek, kTuple);
-    bytes = std::span(first_bytes_).first(size);
-    if (error && error != asio::error::eof) co_return error.value();
-    co_return 0;
+    auto* last = static_cast<std::byte*>(parts[count - 1].iov_base) + --parts[count - 1].iov_len;
+    const auto taken_size = parts[0].iov_len + total - 1;
+    if (taken_size > 0) {
+        msghdr message{};
+        message.msg_iov = parts.data();
+        message.msg_iovlen = count;
+        const auto taken = ::recvmsg(socket, &message, MSG_DONTWAIT);
+        if (taken <= 0) return taken == 0 || would_block(errno) ? 0 : -errno;
+        if (static_cast<std::size_t>(taken) < taken_size) {  // the rest is unread, and stands for the last byte
+            const auto fresh_taken = static_cast<std::size_t>(taken) - parts[0].iov_len;
+            byte_held_ = false;
+            link_.commit(id_, fresh_taken);
+            return static_cast<int>(fresh_taken);
+        }
+    }
+    if (!peek_from_first(socket)) return -errno;
+    if (::recv(socket, last, 1, MSG_PEEK | MSG_DONTWAIT) != 1) return -EIO;
+    byte_held_ = true;
+    link_.commit(id_, total);
+    return static_cast<int>(total);
 }
 
 asio::awaitable<void> LocalStream::from_program() {
-    // Peeking then goes on where it stopped, beyond the byte that is held. Linux has it since 3.4; without it (user
-    // emulation) every byte would be read again and again, so that no stream is the only safe answer (R7).
-    const int from_first = 0;
-    if (::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEEK_OFF, &from_first, sizeof from_first) != 0) {
+    // Without SO_PEEK_OFF (user emulation) nobody could wait for what lies behind the byte that is held.
+    if (!peek_from_first(socket_.native_handle())) {
         fail(errno, "SO_PEEK_OFF");
         co_return;
     }
+    std::byte next{};
     while (!ended_) {
         if (link_.room(id_) == 0) {
             co_await writable_.wait();
             continue;
         }
-        std::span<std::byte> bytes;
-        const auto error = co_await peek(bytes);
-        if (ended_) co_return;
-        if (error != 0) {
-            fail(error, "read");
+        const int taken = take_bytes();
+        if (taken < 0) {
+            fail(-taken, "read");
             co_return;
         }
-        if (bytes.empty()) {
+        if (taken > 0) {
+            co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+            continue;
+        }
+        // Not async_wait: the byte that is held would end it at once.
+        const auto [error, size] =
+            co_await socket_.async_receive(asio::buffer(&next, 1), asio::socket_base::message_peek, kTuple);
+        if (ended_) co_return;
+        if (error == asio::error::eof) {
             link_.finish(id_);
             co_return;
         }
-        link_.write(id_, bytes);
-        drop_read_bytes(std::exchange(byte_held_, true) ? bytes.size() : bytes.size() - 1);
-        co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+        if (error) fail(error.value(), "read");
     }
 }
 
 asio::awaitable<void> LocalStream::to_program() {
     while (!ended_) {
-        const auto bytes = link_.readable(id_);
-        if (bytes.empty() && link_.at_end(id_)) {
+        std::array<iovec, kMostSpans> parts;
+        std::size_t count = 0;
+        for (const auto bytes : link_.readable(id_))
+            parts[count++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
+        if (count == 0 && link_.at_end(id_)) {
             ::shutdown(socket_.native_handle(), SHUT_WR);
             link_.end_delivered(id_);
             co_return;
         }
-        if (bytes.empty()) {
+        if (count == 0) {
             co_await readable_.wait();
             continue;
         }
-        const auto count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (count >= 0) {
-            link_.consume(id_, static_cast<std::size_t>(count));
+        msghdr message{};
+        message.msg_iov = parts.data();
+        message.msg_iovlen = count;
+        const auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0) {
+            link_.consume(id_, static_cast<std::size_t>(sent));
             co_await asio::post(socket_.get_executor(), asio::use_awaitable);
         } else if (would_block(errno)) {
             co_await socket_.async_wait(asio::socket_base::wait_write, kTuple);

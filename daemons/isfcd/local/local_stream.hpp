@@ -1,13 +1,11 @@
 #pragma once
 /// One local program's connection and its stream on the link: bytes both ways, half-close, errors.
 
-#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <span>
 
 #include "daemons/isfcd/channel/signal.hpp"
 #include "daemons/isfcd/link/logical_link.hpp"
@@ -26,9 +24,8 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
     /// The stream was ended from this side: the owner forgets it.
     using Ended = std::function<void()>;
 
-    /// `link` must live until on_closed() or on_failed(). `scratch` is only used between two waits and may be shared by
-    /// all streams of an executor; it lives as long as `link`.
-    LocalStream(Socket socket, LogicalLink& link, std::span<std::byte> scratch);
+    /// `link` must live until on_closed() or on_failed().
+    LocalStream(Socket socket, LogicalLink& link);
 
     /// Begins to move bytes: the stream is open on the link.
     void start(StreamId id, Ended ended);
@@ -44,20 +41,17 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
   private:
     boost::asio::awaitable<void> from_program();
     boost::asio::awaitable<void> to_program();
-    boost::asio::awaitable<int> peek(std::span<std::byte>& bytes);
-    void drop_read_bytes(std::size_t count);
+    int take_bytes();
     void fail(int error_number, std::string_view what);
     void shut();
 
     Socket socket_;
     LogicalLink& link_;  // not touched once ended_
-    std::span<std::byte> scratch_;
     StreamId id_ = 0;
     Ended on_ended_;
     Signal readable_;
     Signal writable_;
-    std::array<std::byte, 4096> first_bytes_;  // what is there when a wait ends
-    bool byte_held_ = false;
+    bool byte_held_ = false;  // the first byte in the socket's queue was sent already
     bool ended_ = false;
 };
 

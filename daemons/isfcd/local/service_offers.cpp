@@ -22,6 +22,9 @@ namespace {
 /// Names of 80 bytes at most: together they stay below kMaxControlMessage.
 constexpr std::size_t kMostServices = 2'000;
 constexpr std::string_view kMemberPlaceholder = "{member}";
+const std::map<std::string_view, StreamClass> kClasses{{"control", StreamClass::kControl},
+                                                       {"interactive", StreamClass::kInteractive},
+                                                       {"bulk", StreamClass::kBulk}};
 
 std::unexpected<Error> invalid(const fs::path& file, std::string what) {
     return failure(ErrorCode::kConfigInvalid, std::move(what), file.string(),
@@ -55,8 +58,14 @@ Result<ConfiguredService> parse_service(const fs::path& file, const toml::value&
                 return invalid(file, value, "this is no absolute path", "begin it with /");
         } else if (key == "group") {
             service.group = text;
+        } else if (key == "class") {
+            const auto found = kClasses.find(text);
+            if (found == kClasses.end())
+                return invalid(file, value, std::format("unknown class '{}'", text),
+                               "there are control, interactive and bulk");
+            service.stream_class = found->second;
         } else {
-            return invalid(file, value, std::format("unknown key '{}'", key), "known here: name, socket, group");
+            return invalid(file, value, std::format("unknown key '{}'", key), "known here: name, socket, group, class");
         }
     }
     if (service.name.empty()) return invalid(file, table, "'name' is missing", "add name = \"...\"");
@@ -151,11 +160,11 @@ std::vector<std::string> ServiceOffers::list() const {
     return {names.begin(), names.end()};
 }
 
-Result<fs::path> ServiceOffers::resolve(const std::string& name) const {
+Result<Offer> ServiceOffers::resolve(const std::string& name) const {
     for (const auto& service : configured_)
-        if (service.name.str() == name) return service.socket;
+        if (service.name.str() == name) return Offer{service.socket, service.stream_class};
     std::error_code error;
-    if (ServiceName::parse(name) && fs::is_socket(directory_ / name, error)) return directory_ / name;
+    if (ServiceName::parse(name) && fs::is_socket(directory_ / name, error)) return Offer{directory_ / name};
     return failure(ErrorCode::kServiceUnknown, std::format("no service {} is offered", name), name,
                    "start the program that offers it");
 }

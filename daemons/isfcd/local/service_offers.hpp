@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "daemons/isfcd/wire/messages.hpp"
 #include "lib/common/error.hpp"
 #include "lib/common/names.hpp"
 
@@ -21,6 +22,13 @@ struct ConfiguredService {
     ServiceName name;
     std::filesystem::path socket;  ///< "{member}" in it was replaced by this member's name.
     std::string group;             ///< Who besides root may connect to it on other members; empty: nobody.
+    StreamClass stream_class = StreamClass::kInteractive;
+};
+
+/// Where a service is found on this member.
+struct Offer {
+    std::filesystem::path socket;
+    StreamClass stream_class = StreamClass::kBulk;  ///< Of a socket in the services directory: a migration, mostly.
 };
 
 /// Reads DIRECTORY/*.toml in the order of their names; a later entry replaces an earlier one. A missing directory is
@@ -41,7 +49,7 @@ class ServiceOffers : public std::enable_shared_from_this<ServiceOffers> {
     [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
     [[nodiscard]] const std::vector<ConfiguredService>& configured() const { return configured_; }
     /// The socket behind a name; what is configured goes before what lies in the directory. Error: kServiceUnknown.
-    [[nodiscard]] Result<std::filesystem::path> resolve(const std::string& name) const;
+    [[nodiscard]] Result<Offer> resolve(const std::string& name) const;
 
   private:
     boost::asio::awaitable<void> watch();

@@ -9,6 +9,7 @@ namespace {
 // Numbers of the control messages on the wire; never reused.
 enum class MessageType : std::uint8_t { kOpen = 1, kOpened, kRefused, kFin, kDone, kReset, kServices };
 
+constexpr std::size_t kMostText = 4096;  // of an error, so that a GOODBYE fits into one frame
 constexpr std::size_t kLengthSize = 4;  // in front of each message
 
 void put(ByteWriter& writer, MessageType type) {
@@ -17,9 +18,8 @@ void put(ByteWriter& writer, MessageType type) {
 
 void put(ByteWriter& writer, const Error& error) {
     writer.number(static_cast<std::uint16_t>(error.code));
-    writer.text(error.what);
-    writer.text(error.object);
-    writer.text(error.remedy);
+    for (const auto* text : {&error.what, &error.object, &error.remedy})
+        writer.text(std::string_view(*text).substr(0, kMostText));
 }
 
 Error take_error(ByteReader& reader) {
@@ -41,6 +41,7 @@ void put(ByteWriter& writer, const OpenedMessage& message) {
     put(writer, MessageType::kOpened);
     writer.number(message.stream);
     writer.number(message.limit);
+    writer.number(static_cast<std::uint8_t>(message.stream_class));
 }
 void put(ByteWriter& writer, const RefusedMessage& message) {
     put(writer, MessageType::kRefused);
@@ -74,13 +75,22 @@ ServicesMessage take_services(ByteReader& reader) {
     return message;
 }
 
+/// Earlier versions did not send it; later ones may know more classes.
+StreamClass take_class(ByteReader& reader) {
+    const auto number = reader.left() > 0 ? reader.number<std::uint8_t>() : std::uint8_t{0};
+    if (number < static_cast<std::uint8_t>(StreamClass::kControl) ||
+        number > static_cast<std::uint8_t>(StreamClass::kBulk))
+        return StreamClass::kInteractive;
+    return static_cast<StreamClass>(number);
+}
+
 /// Braced initializers are evaluated from left to right, so the fields are read in the order of the wire.
 std::optional<ControlMessage> take_message(ByteReader& reader) {
     switch (static_cast<MessageType>(reader.number<std::uint8_t>())) {
         case MessageType::kOpen:
             return OpenMessage{reader.number<StreamId>(), reader.number<std::uint64_t>(), reader.text()};
         case MessageType::kOpened:
-            return OpenedMessage{reader.number<StreamId>(), reader.number<std::uint64_t>()};
+            return OpenedMessage{reader.number<StreamId>(), reader.number<std::uint64_t>(), take_class(reader)};
         case MessageType::kRefused:
             return RefusedMessage{reader.number<StreamId>(), take_error(reader)};
         case MessageType::kFin:

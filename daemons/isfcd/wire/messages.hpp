@@ -14,9 +14,19 @@ namespace ssi::isfc {
 
 using StreamId = std::uint64_t;
 
+/// What a stream is for; by it the streams of a link share its channels. Numbers of the wire.
+enum class StreamClass : std::uint8_t {
+    kControl = 1,      ///< few bytes that others wait for: consensus, heartbeats
+    kInteractive = 2,  ///< requests and answers
+    kBulk = 3,         ///< as much as goes through
+};
+
+/// ARRIVED frames are sent and understood.
+inline constexpr std::uint64_t kFeatureArrived = 1 << 0;
+
 /// Payload of the HELLO frame.
 struct Hello {
-    std::uint64_t features = 0;  ///< bits both ends must know to use; none are defined yet
+    std::uint64_t features = 0;  ///< bits; one may be used when both ends have it
     std::uint64_t session = 0;   ///< random; names this life of the sender's end of the logical link
     std::string cluster_uuid;
     std::string member;    ///< who sends
@@ -49,6 +59,7 @@ struct OpenMessage {
 struct OpenedMessage {
     StreamId stream = 0;
     std::uint64_t limit = 0;
+    StreamClass stream_class = StreamClass::kInteractive;  ///< chosen by the end that offers the service
     friend bool operator==(const OpenedMessage&, const OpenedMessage&) = default;
 };
 struct RefusedMessage {

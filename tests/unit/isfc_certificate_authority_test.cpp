@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "daemons/isfcd/channel/tls.hpp"
+#include "daemons/isfcd/channel/transport.hpp"
 #include "lib/common/pki/certificate_authority.hpp"
 #include "tests/unit/isfc_cluster.hpp"
 
@@ -62,7 +62,8 @@ TEST(CertificateAuthority, issue_without_authority_says_what_to_do) {
     const auto issued = issue_certificate(directory.path(), member("MEMBER1"));
     ASSERT_FALSE(issued);
     EXPECT_EQ(issued.error().code, ErrorCode::kConfigMissing);
-    EXPECT_EQ(issued.error().remedy, "make the authority with ssictl ca init");
+    EXPECT_EQ(issued.error().remedy,
+              "make the authority with ssictl ca init, and the files of a member with ssictl ca issue");
 }
 
 TEST(CertificateAuthority, damaged_authority_is_refused) {

@@ -315,7 +315,7 @@ void TestCluster::start(int member) {
     const IsfcdPaths paths{runtime(member), {}, directory_.path() / std::format("isfc{}.d", member), pki(member)};
     const auto started = process->run([&]() -> std::string {
         LinkOptions options;
-        options.window = options_.window;
+        options.memory = options_.memory;
         auto created = Isfcd::create(process->context.get_executor(), configs_.at(member),
                                      *MemberName::parse(name_of(member)), paths, options);
         if (!created) return created.error().text();

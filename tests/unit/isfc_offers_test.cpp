@@ -23,14 +23,29 @@ TEST(ConfiguredServices, files_are_read_in_order_and_the_member_is_filled_in) {
     EXPECT_EQ(services->front().group, "kvm");
 }
 
+TEST(ConfiguredServices, class_of_a_service_is_interactive_unless_its_file_says_otherwise) {
+    const TemporaryDirectory directory;
+    std::ofstream(directory.path() / "a.toml") << "[[service]]\nname = \"a\"\nsocket = \"/a\"\n"
+                                                  "[[service]]\nname = \"b\"\nsocket = \"/b\"\nclass = \"control\"\n"
+                                                  "[[service]]\nname = \"c\"\nsocket = \"/c\"\nclass = \"bulk\"\n";
+    const auto services = load_configured_services(directory.path(), kMember);
+    ASSERT_TRUE(services);
+    ASSERT_EQ(services->size(), 3U);
+    EXPECT_EQ((*services)[0].stream_class, StreamClass::kInteractive);
+    EXPECT_EQ((*services)[1].stream_class, StreamClass::kControl);
+    EXPECT_EQ((*services)[2].stream_class, StreamClass::kBulk);
+}
+
 TEST(ConfiguredServices, missing_directory_is_empty) {
     EXPECT_EQ(load_configured_services("/nonexistent", kMember)->size(), 0U);
 }
 
 TEST(ConfiguredServices, faults_show_place_and_remedy) {
-    for (const auto* text : {"[[service]]\nname = \"a/b\"\nsocket = \"/x\"\n", "[[service]]\nname = \"a\"\n",
-                             "[[service]]\nname = \"a\"\nsocket = \"relative\"\n", "nonsense", "other = 1\n",
-                             "[[service]]\nname = \"a\"\nsocket = \"/x\"\nextra = \"\"\n", "[[service]]\nname = 7\n"}) {
+    for (const auto* text :
+         {"[[service]]\nname = \"a/b\"\nsocket = \"/x\"\n", "[[service]]\nname = \"a\"\n",
+          "[[service]]\nname = \"a\"\nsocket = \"relative\"\n", "nonsense", "other = 1\n",
+          "[[service]]\nname = \"a\"\nsocket = \"/x\"\nextra = \"\"\n",
+          "[[service]]\nname = \"a\"\nsocket = \"/x\"\nclass = \"fast\"\n", "[[service]]\nname = 7\n"}) {
         const TemporaryDirectory directory;
         std::ofstream(directory.path() / "a.toml") << text;
         const auto services = load_configured_services(directory.path(), kMember);

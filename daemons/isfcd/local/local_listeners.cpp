@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -41,22 +42,27 @@ class LocalListeners::Listener : public std::enable_shared_from_this<Listener> {
     Listener(const asio::any_io_executor& executor, fs::path path) : path_(std::move(path)), acceptor_(executor) {}
 
     Result<void> open(const std::string& group) {
-        if (path_.string().size() >= sizeof(sockaddr_un::sun_path))
+        // Made beside its place: a program that sees the socket can connect to it.
+        const auto incomplete = path_.parent_path() / ".new";
+        if (std::max(path_.string().size(), incomplete.string().size()) >= sizeof(sockaddr_un::sun_path))
             return failure(ErrorCode::kConfigInvalid, std::format("{} is too long for a socket", path_.string()),
                            path_.string(), "use shorter names");
         std::error_code gone;
-        fs::remove(path_, gone);
+        fs::remove(incomplete, gone);
         boost::system::error_code error;
         acceptor_.open(Protocol(), error);
-        // Nobody may connect between bind and chmod: until listen() they cannot.
-        if (!error) acceptor_.bind(Protocol::endpoint(path_.string()), error);
+        if (!error) acceptor_.bind(Protocol::endpoint(incomplete.string()), error);
         if (error) return system_failure(std::format("bind {}", path_.string()), path_.string(), error.value());
         constexpr auto kRoot = fs::perms::owner_read | fs::perms::owner_write;
-        if (auto given = give_to_group(path_, group, kRoot | fs::perms::group_read | fs::perms::group_write, kRoot);
+        if (auto given =
+                give_to_group(incomplete, group, kRoot | fs::perms::group_read | fs::perms::group_write, kRoot);
             !given)
             return given;
         acceptor_.listen(asio::socket_base::max_listen_connections, error);
         if (error) return system_failure(std::format("listen {}", path_.string()), path_.string(), error.value());
+        std::error_code unmoved;
+        fs::rename(incomplete, path_, unmoved);
+        if (unmoved) return system_failure(std::format("make {}", path_.string()), path_.string(), unmoved.value());
         return {};
     }
 

@@ -125,7 +125,6 @@ void PeerLink::stream_failed(StreamId stream, const Error& error) {
     if (const auto found = streams_.extract(stream)) found.mapped()->on_failed();
 }
 
-
 // --- services ---
 
 void PeerLink::offers_changed() {

@@ -145,8 +145,7 @@ bool Channel::next_frame(OutFrame& frame) {
 /// False: the channel is closed.
 asio::awaitable<bool> Channel::write(OutFrame& frame) {
     for (;;) {
-        held_back_ = open_ && owner_.has_frames();
-        const auto written = transport_->try_write(frame, held_back_);
+        const auto written = transport_->try_write(frame);
         if (!written) finish(written.error(), false);
         if (!open_ && !leaving_) co_return false;
         if (*written) break;
@@ -167,7 +166,6 @@ asio::awaitable<void> Channel::write_frames() {
     OutFrame frame;
     for (unsigned in_a_row = 0; open_ || leaving_;) {
         if (!next_frame(frame)) {
-            if (std::exchange(held_back_, false)) transport_->flush();
             idle_ = true;
             co_await work_.wait();
             idle_ = false;

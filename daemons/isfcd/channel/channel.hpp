@@ -23,8 +23,6 @@ class ChannelOwner {
     virtual ~ChannelOwner() = default;
     /// The next frame to be sent on this channel; false if there is none.
     virtual bool pull_frame(ChannelId channel, Time now, OutFrame& out) = 0;
-    /// Is another frame likely to follow at once?
-    [[nodiscard]] virtual bool has_frames() const = 0;
     /// A DATA, ACK or ARRIVED frame. The owner closes the channel itself if it does not like the frame.
     virtual void on_frame(ChannelId channel, InFrame frame, Time now) = 0;
     /// The channel is no more. `session_ends`: the peer said that its end of the logical link is over.
@@ -83,7 +81,6 @@ class Channel : public std::enable_shared_from_this<Channel> {
     std::optional<OutFrame> goodbye_;  // after everything else
     SocketBudget budget_;
     Time sampled_;
-    bool held_back_ = false;  // the last record waits in the kernel for another one
     bool idle_ = false;
     bool open_ = true;      // the owner has not been told that it is closed
     bool leaving_ = false;  // closed for the owner; only the goodbye is still to be sent

@@ -41,7 +41,7 @@ class Deadline {
 
 asio::awaitable<Result<void>> write_frame(Transport& transport, const OutFrame& frame) {
     for (;;) {
-        const auto written = transport.try_write(frame, false);
+        const auto written = transport.try_write(frame);
         if (!written) co_return std::unexpected(written.error());
         if (*written) co_return Result<void>();
         if (auto waited = co_await transport.wait_writable(); !waited) co_return waited;
@@ -153,7 +153,7 @@ asio::awaitable<Result<Greeted>> connect_channel(const ChannelConfig& channel, c
     const auto transport = std::make_shared<Transport>(std::move(socket), identity, TlsRole::kConnects);
     const Deadline deadline(transport, timing.handshake);
     std::tie(error) = co_await transport->socket().async_connect(tcp::endpoint(address, channel.port),
-                                                              asio::as_tuple(asio::use_awaitable));
+                                                                 asio::as_tuple(asio::use_awaitable));
     if (error)
         co_return channel_failure(std::format("connect to {} port {}", channel.higher.address, channel.port), error,
                                   "check that the peer is up and the network between");

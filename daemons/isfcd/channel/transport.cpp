@@ -1,8 +1,5 @@
 #include "daemons/isfcd/channel/transport.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -57,56 +54,6 @@ std::unexpected<Error> socket_failure(std::string_view what, int error_number) {
     return failure(ErrorCode::kChannelFailed, std::format("{}: {}", what, std::strerror(error_number)));
 }
 
-// A socket as OpenSSL's BIO: unlike BIO_s_socket it can say MSG_MORE, so that several records leave as one segment.
-struct RecordSocket {
-    int socket = -1;
-    bool more = false;
-};
-
-int write_record_bytes(BIO* bio, const char* bytes, int size) {
-    const auto* record = static_cast<const RecordSocket*>(BIO_get_data(bio));
-    BIO_clear_retry_flags(bio);
-    const auto count = ::send(record->socket, bytes, static_cast<std::size_t>(size),
-                              MSG_NOSIGNAL | MSG_DONTWAIT | (record->more ? MSG_MORE : 0));
-    if (count < 0 && would_block(errno)) BIO_set_retry_write(bio);
-    return static_cast<int>(count);
-}
-
-int read_record_bytes(BIO* bio, char* bytes, int size) {
-    BIO_clear_retry_flags(bio);
-    const auto count = ::recv(static_cast<const RecordSocket*>(BIO_get_data(bio))->socket, bytes,
-                              static_cast<std::size_t>(size), MSG_DONTWAIT);
-    if (count < 0 && would_block(errno)) BIO_set_retry_read(bio);
-    if (count == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-    return static_cast<int>(count);
-}
-
-long control_record_bio(BIO* bio, int command, long, void*) {
-    if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
-    return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-int free_record_bio(BIO* bio) {
-    delete static_cast<RecordSocket*>(BIO_get_data(bio));
-    return 1;
-}
-
-const BIO_METHOD* record_bio() {
-    static const auto method = [] {
-        auto* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "channel socket");
-        BIO_meth_set_write(made, write_record_bytes);
-        BIO_meth_set_read(made, read_record_bytes);
-        BIO_meth_set_ctrl(made, control_record_bio);
-        BIO_meth_set_destroy(made, free_record_bio);
-        return std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)>(made, BIO_meth_free);
-    }();
-    return method.get();
-}
-
-RecordSocket& record_socket(SSL* ssl) {
-    return *static_cast<RecordSocket*>(BIO_get_data(SSL_get_wbio(ssl)));
-}
-
 }  // namespace
 
 Result<TlsIdentity> TlsIdentity::load(const std::filesystem::path& directory, const MemberName& member) {
@@ -142,10 +89,7 @@ Result<TlsIdentity> TlsIdentity::load(const std::filesystem::path& directory, co
 Transport::Transport(asio::ip::tcp::socket socket, const TlsIdentity& identity, TlsRole role)
     : socket_(std::move(socket)), ssl_(SSL_new(identity.context()), SSL_free) {
     socket_.native_non_blocking(true);
-    BIO* bio = BIO_new(record_bio());
-    BIO_set_data(bio, new RecordSocket{socket_.native_handle()});
-    BIO_set_init(bio, 1);
-    SSL_set_bio(ssl_.get(), bio, bio);
+    SSL_set_fd(ssl_.get(), socket_.native_handle());
     if (role == TlsRole::kConnects)
         SSL_set_connect_state(ssl_.get());
     else
@@ -166,9 +110,10 @@ Result<Transport::Progress> Transport::judge(int result, std::string_view what) 
         return failure(ErrorCode::kChannelFailed, "the peer closed the connection");
     if (reason == SSL_ERROR_SYSCALL) return socket_failure(what, system_error);
     if (const long verified = SSL_get_verify_result(ssl_.get()); verified != X509_V_OK)
-        return failure(ErrorCode::kCertificateInvalid,
-                       std::format("the peer's certificate is not accepted: {}", X509_verify_cert_error_string(verified)),
-                       "", "its certificate must come from this cluster's ssictl ca issue");
+        return failure(
+            ErrorCode::kCertificateInvalid,
+            std::format("the peer's certificate is not accepted: {}", X509_verify_cert_error_string(verified)), "",
+            "its certificate must come from this cluster's ssictl ca issue");
     const auto code = ERR_peek_last_error();
     const bool alert = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET;
     const bool closed = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
@@ -211,9 +156,8 @@ Result<std::size_t> Transport::try_read(std::span<std::byte> into) {
     return count;  // a record that changes keys may want to write: what is sent next does
 }
 
-Result<bool> Transport::write_record(ByteView record, bool more) {
+Result<bool> Transport::write_record(ByteView record) {
     if (++records_ % kRecordsPerKey == 0) SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
-    record_socket(ssl_.get()).more = more;
     std::size_t count = 0;
     ERR_clear_error();
     errno = 0;
@@ -222,23 +166,23 @@ Result<bool> Transport::write_record(ByteView record, bool more) {
     return *progress == Progress::kDone;
 }
 
-Result<bool> Transport::try_write(const OutFrame& frame, bool more) {
-    if (ssl_ == nullptr) return write_clear(frame, more);
+Result<bool> Transport::try_write(const OutFrame& frame) {
+    if (ssl_ == nullptr) return write_clear(frame);
     const auto head = frame.head();
     const auto body = frame.body();
-    if (body.empty()) return write_record(head, more);
+    if (body.empty()) return write_record(head);
     // OpenSSL copies a record when it takes it, so the room in front of the bytes is free again after the call.
     if (frame.payload.begin == 0 && head.size() == Block::kHeaderRoom) {
         std::memcpy(frame.payload.block->frame(), head.data(), head.size());
-        return write_record({frame.payload.block->frame(), frame.size()}, more);
+        return write_record({frame.payload.block->frame(), frame.size()});
     }
     std::array<std::byte, kRecord> record;
     std::memcpy(record.data(), head.data(), head.size());
     std::memcpy(record.data() + head.size(), body.data(), body.size());
-    return write_record(ByteView(record).first(frame.size()), more);
+    return write_record(ByteView(record).first(frame.size()));
 }
 
-Result<bool> Transport::write_clear(const OutFrame& frame, bool more) {
+Result<bool> Transport::write_clear(const OutFrame& frame) {
     const auto head = frame.head().subspan(std::min(sent_of_frame_, frame.head().size()));
     const auto body = frame.body().subspan(sent_of_frame_ - (frame.head().size() - head.size()));
     std::array<iovec, 2> parts{iovec{const_cast<std::byte*>(head.data()), head.size()},
@@ -246,20 +190,13 @@ Result<bool> Transport::write_clear(const OutFrame& frame, bool more) {
     msghdr message{};
     message.msg_iov = parts.data();
     message.msg_iovlen = parts.size();
-    const auto count =
-        ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
+    const auto count = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && would_block(errno)) return false;
     if (count < 0) return socket_failure("write", errno);
     sent_of_frame_ += static_cast<std::size_t>(count);
     if (sent_of_frame_ < frame.size()) return false;
     sent_of_frame_ = 0;
     return true;
-}
-
-void Transport::flush() {
-    // TCP_NODELAY pushes what MSG_MORE held back (tcp_sock_set_nodelay in net/ipv4/tcp.c); it was set before already.
-    const int on = 1;
-    (void)::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 asio::awaitable<Result<void>> Transport::wait_readable() {
@@ -275,8 +212,8 @@ asio::awaitable<Result<void>> Transport::wait_writable() {
 }
 
 void Transport::close() {
-    if (ssl_ != nullptr) record_socket(ssl_.get()).socket = -1;  // the number may soon be another file's
-    boost::system::error_code ignored;  // nothing can be done about a failed close
+    if (ssl_ != nullptr) SSL_set_fd(ssl_.get(), -1);  // the number may soon be another file's
+    boost::system::error_code ignored;                // nothing can be done about a failed close
     socket_.close(ignored);
 }
 

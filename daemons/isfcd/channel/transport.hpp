@@ -55,10 +55,9 @@ class Transport {
     /// Puts what is there into `into` (not empty); 0: nothing now, wait_readable(). Error kChannelFailed, also at the
     /// end of the connection.
     [[nodiscard]] Result<std::size_t> try_read(std::span<std::byte> into);
-    /// Takes the whole frame, or nothing (false): wait_writable(), and call again with the same frame. `more`: another
-    /// frame follows at once; if it does not after all, call flush(). Error: kChannelFailed.
-    [[nodiscard]] Result<bool> try_write(const OutFrame& frame, bool more);
-    void flush();
+    /// Takes the whole frame, or nothing (false): wait_writable(), and call again with the same frame. Error:
+    /// kChannelFailed.
+    [[nodiscard]] Result<bool> try_write(const OutFrame& frame);
     boost::asio::awaitable<Result<void>> wait_readable();
     boost::asio::awaitable<Result<void>> wait_writable();
     /// Ends pending operations with an error.
@@ -73,8 +72,8 @@ class Transport {
     enum class Progress { kDone, kWantsRead, kWantsWrite };
     /// What the result of an OpenSSL call means.
     Result<Progress> judge(int result, std::string_view what);
-    Result<bool> write_clear(const OutFrame& frame, bool more);
-    Result<bool> write_record(ByteView record, bool more);
+    Result<bool> write_clear(const OutFrame& frame);
+    Result<bool> write_record(ByteView record);
 
     boost::asio::ip::tcp::socket socket_;
     std::shared_ptr<ssl_st> ssl_;

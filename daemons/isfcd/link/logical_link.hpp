@@ -158,8 +158,8 @@ class LogicalLink {
         std::uint64_t final_offset = kNoFinal;
         bool in_queue = false;
         bool ack_queued = false;
-        bool ack_pending = false;      // in unacknowledged_
-        bool held_by_window = false;   // the peer came close to the limit
+        bool ack_pending = false;     // in unacknowledged_
+        bool held_by_window = false;  // the peer came close to the limit
         bool fin_sent = false;
         bool done_received = false;
         bool done_sent = false;

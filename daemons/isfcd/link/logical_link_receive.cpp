@@ -26,7 +26,8 @@ Result<void> LogicalLink::receive(ChannelId id, InFrame frame, Time now) {
         case FrameType::kData:
         case FrameType::kAck:
             ++channel.received;
-            if (channel.tells_arrived && !channel.arrived_due && channel.received - channel.received_told >= kTellEvery) {
+            if (channel.tells_arrived && !channel.arrived_due &&
+                channel.received - channel.received_told >= kTellEvery) {
                 channel.arrived_due = true;
                 observer_.channel_has_work(id);
             }

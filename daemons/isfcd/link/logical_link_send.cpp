@@ -9,7 +9,8 @@ namespace {
 
 /// A local program's bytes are taken in before the peer has given credit for them, so that none is wasted.
 constexpr std::size_t kAhead = 256 * 1024;
-/// Received bytes that are not worth a frame of their own are acknowledged after this, so that the peer may forget them.
+/// Received bytes that are not worth a frame of their own are acknowledged after this, so that the peer may forget
+/// them.
 constexpr std::chrono::milliseconds kAckDelay{20};
 
 }  // namespace

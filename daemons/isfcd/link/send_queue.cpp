@@ -30,7 +30,7 @@ std::optional<SendQueue::Turn> SendQueue::next() {
         const bool bulk = !of(StreamClass::kBulk).is_empty();
         if (!interactive && !bulk) return std::nullopt;
         chosen = interactive && (!bulk || before_bulk_ < kInteractiveInARow) ? StreamClass::kInteractive
-                                                                            : StreamClass::kBulk;
+                                                                             : StreamClass::kBulk;
         before_bulk_ = chosen == StreamClass::kInteractive ? before_bulk_ + 1 : 0;
     }
     auto& waiting = of(chosen);

@@ -40,10 +40,7 @@ bool peek_from_first(int socket) {
 }  // namespace
 
 LocalStream::LocalStream(Socket socket, LogicalLink& link)
-    : socket_(std::move(socket)),
-      link_(link),
-      readable_(socket_.get_executor()),
-      writable_(socket_.get_executor()) {
+    : socket_(std::move(socket)), link_(link), readable_(socket_.get_executor()), writable_(socket_.get_executor()) {
     // As much as the system gives without asking: a program that reads slowly is woken less often.
     (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_SNDBUF, &kLocalBuffer, sizeof kLocalBuffer);
 }
@@ -84,7 +81,8 @@ void LocalStream::fail(int error_number, std::string_view what) {
     on_ended_();
 }
 
-/// Takes new bytes, all but the last, which it only looks at. Returns their number, 0 when there are none now, or -errno.
+/// Takes new bytes, all but the last, which it only looks at. Returns their number, 0 when there are none now, or
+/// -errno.
 int LocalStream::take_bytes() {
     const int socket = socket_.native_handle();
     int queued = 0;

@@ -22,9 +22,8 @@ namespace {
 /// Names of 80 bytes at most: together they stay below kMaxControlMessage.
 constexpr std::size_t kMostServices = 2'000;
 constexpr std::string_view kMemberPlaceholder = "{member}";
-const std::map<std::string_view, StreamClass> kClasses{{"control", StreamClass::kControl},
-                                                       {"interactive", StreamClass::kInteractive},
-                                                       {"bulk", StreamClass::kBulk}};
+const std::map<std::string_view, StreamClass> kClasses{
+    {"control", StreamClass::kControl}, {"interactive", StreamClass::kInteractive}, {"bulk", StreamClass::kBulk}};
 
 std::unexpected<Error> invalid(const fs::path& file, std::string what) {
     return failure(ErrorCode::kConfigInvalid, std::move(what), file.string(),

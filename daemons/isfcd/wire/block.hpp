@@ -1,6 +1,6 @@
 #pragma once
-/// Memory for the bytes of streams: counted, reused, shared between the buffers of a link and the channels that are just
-/// writing it. One thread.
+/// Memory for the bytes of streams: counted, reused, shared between the buffers of a link and the channels that are
+/// just writing it. One thread.
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstddef>

@@ -10,7 +10,7 @@ namespace {
 enum class MessageType : std::uint8_t { kOpen = 1, kOpened, kRefused, kFin, kDone, kReset, kServices };
 
 constexpr std::size_t kMostText = 4096;  // of an error, so that a GOODBYE fits into one frame
-constexpr std::size_t kLengthSize = 4;  // in front of each message
+constexpr std::size_t kLengthSize = 4;   // in front of each message
 
 void put(ByteWriter& writer, MessageType type) {
     writer.number(static_cast<std::uint8_t>(type));

@@ -94,8 +94,8 @@ const ChannelConfig* PeerLink::find_channel(const std::string& name) const {
 }
 
 Hello PeerLink::hello(const std::string& channel) const {
-    return {kFeatureArrived,   session_.own(), settings_.cluster_uuid, settings_.own.name.str(),
-            peer_.name.str(), channel,        SSI_VERSION};
+    return {kFeatureArrived, session_.own(), settings_.cluster_uuid, settings_.own.name.str(), peer_.name.str(),
+            channel,         SSI_VERSION};
 }
 
 asio::awaitable<void> PeerLink::keep_connected(ChannelConfig channel) {
@@ -103,9 +103,8 @@ asio::awaitable<void> PeerLink::keep_connected(ChannelConfig channel) {
     auto backoff = settings_.timing.backoff_least;
     while (!stopping_) {
         const auto sent_own = session_.own();
-        auto greeted =
-            co_await connect_channel(channel, identity_, settings_.cluster, settings_.timing, hello(channel.name),
-                                     *settings_.pool);
+        auto greeted = co_await connect_channel(channel, identity_, settings_.cluster, settings_.timing,
+                                                hello(channel.name), *settings_.pool);
         if (stopping_) co_return;
         const auto adopted = greeted ? adopt(std::move(*greeted), sent_own, {}) : std::unexpected(greeted.error());
         if (!adopted) {
@@ -135,8 +134,8 @@ asio::awaitable<Result<void>> PeerLink::accept(Greeted greeted) {
                     "install the same system.toml on all members");
     } else {
         const auto sent_own = session_.own();
-        accepted = adopt(std::move(greeted), sent_own,
-                         make_frame(FrameType::kHello, encode(hello(name)), *settings_.pool));
+        accepted =
+            adopt(std::move(greeted), sent_own, make_frame(FrameType::kHello, encode(hello(name)), *settings_.pool));
     }
     if (accepted) co_return accepted;
     problem(name, accepted.error());
@@ -218,10 +217,6 @@ bool PeerLink::pull_frame(ChannelId channel, Time now, OutFrame& out) {
     if (link_.has_work()) link_has_work();
     begin_ticking();
     return true;
-}
-
-bool PeerLink::has_frames() const {
-    return link_.has_work();
 }
 
 void PeerLink::channel_has_work(ChannelId channel) {

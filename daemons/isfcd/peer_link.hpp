@@ -77,7 +77,6 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     void link_has_work() override;
     // ChannelOwner
     bool pull_frame(ChannelId channel, Time now, OutFrame& out) override;
-    [[nodiscard]] bool has_frames() const override;
     void on_frame(ChannelId channel, InFrame frame, Time now) override;
     void on_closed(ChannelId channel, const Error& reason, bool session_ends) override;
 

@@ -303,6 +303,16 @@ TimingConfig parse_timing(const toml::value& root) {
     return timing;
 }
 
+LinkConfig parse_link(const toml::value& root, double scale) {
+    static const toml::value none{toml::table{}};
+    const auto& table = root.contains("link") ? root.at("link") : none;
+    only_keys(table, {"memory_mib", "timeout_s"});
+    LinkConfig link;
+    if (table.contains("memory_mib")) link.memory_mib = whole_number(table.at("memory_mib"), 4, 4096);
+    link.timeout = seconds_or(table, "timeout_s", link.timeout, scale);
+    return link;
+}
+
 void parse_cluster(const toml::value& root, SystemConfig& config) {
     const auto& table = required(root, "cluster");
     only_keys(table, {"name", "uuid"});
@@ -312,10 +322,11 @@ void parse_cluster(const toml::value& root, SystemConfig& config) {
 }
 
 SystemConfig parse_root(const toml::value& root) {
-    only_keys(root, {"cluster", "timing", "tls", "member", "channel", "fence"});
+    only_keys(root, {"cluster", "timing", "link", "tls", "member", "channel", "fence"});
     SystemConfig config;
     parse_cluster(root, config);
     config.timing = parse_timing(root);
+    config.link = parse_link(root, config.timing.scale);
     parse_members(root, config);
     for (const auto& table : array_of(root, "channel")) config.channels.push_back(parse_channel(table, config));
     for (const auto& table : array_of(root, "fence")) config.fences.push_back(parse_fence(table, config));

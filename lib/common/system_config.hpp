@@ -88,6 +88,12 @@ struct FenceConfig {
     [[nodiscard]] std::string plug_of(const MemberName& member) const;
 };
 
+/// [link]: each logical link.
+struct LinkConfig {
+    int memory_mib = 64;                       ///< What its streams may hold in each direction. 4 .. 4096.
+    std::chrono::milliseconds timeout{5'000};  ///< Streams wait so long for a channel. Scaled by timing.scale.
+};
+
 /// [timing]: all scaled by `scale` when the file is read.
 struct TimingConfig {
     double scale = 1.0;                        ///< 0.1 .. 20.
@@ -108,6 +114,7 @@ struct SystemConfig {
     std::vector<ChannelConfig> channels;
     std::vector<FenceConfig> fences;  ///< Tried in the order of the file.
     TimingConfig timing;
+    LinkConfig link;
     std::filesystem::path pki = "/etc/ssi/pki";  ///< [tls] directory: ca.crt, MEMBER.crt, MEMBER.key.
 
     [[nodiscard]] const MemberConfig* find(const MemberName& name) const;

@@ -171,6 +171,19 @@ plugs = { MEMBER1 = "3" }
     EXPECT_EQ(config->fences.at(0).plug_of(config->members[1].name), "MEMBER2");
 }
 
+TEST(SystemConfig, a_logical_link_has_bounds_that_can_be_set) {
+    const auto standard = parse_system_config(kTwoMembers, "system.toml");
+    ASSERT_TRUE(standard);
+    EXPECT_EQ(standard->link.memory_mib, 64);
+    EXPECT_EQ(standard->link.timeout.count(), 5000);
+    const auto config = parse_system_config(
+        kTwoMembers + "[timing]\nscale = 2\n[link]\nmemory_mib = 256\ntimeout_s = 3\n", "system.toml");
+    ASSERT_TRUE(config) << config.error().what;
+    EXPECT_EQ(config->link.memory_mib, 256);
+    EXPECT_EQ(config->link.timeout.count(), 6000);
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[link]\nmemory_mib = 1\n"), "4"));
+}
+
 TEST(SystemConfig, voters_are_odd) {
     std::string text = "[cluster]\nname = \"LAB\"\nuuid = \"11111111-2222-3333-4444-555555555501\"\n";
     const std::array<std::size_t, 8> expected{1, 1, 3, 3, 5, 5, 5, 5};

@@ -26,8 +26,11 @@ std::size_t LogicalLink::room(StreamId id) const {
     const auto* stream = find(id);
     if (stream == nullptr || stream->fin_sent) return 0;
     const auto credit = static_cast<std::size_t>(stream->limit - std::min(stream->limit, stream->out.acknowledged()));
-    const auto most = send_buffered_ < options_.memory ? credit + kAhead : BlockPool::kFull;
-    return stream->out.size() < most ? most - stream->out.size() : 0;
+    // When the memory is used up, each stream still gets a little of its own.
+    const auto size = stream->out.size();
+    const auto left = options_.memory - std::min(options_.memory, send_buffered_);
+    const auto most = std::min(credit + kAhead, std::max(size + left, BlockPool::kFull));
+    return size < most ? most - size : 0;
 }
 
 void LogicalLink::write(StreamId id, ByteView bytes) {

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "daemons/isfcd/control.hpp"
 #include "lib/common/bus.hpp"
@@ -16,16 +17,20 @@ namespace ssi::isfc {
 /// holds it until stop().
 class BusService : public std::enable_shared_from_this<BusService> {
   public:
-    BusService(const boost::asio::any_io_executor& executor, std::shared_ptr<IsfcControl> control);
+    /// `address`: of the bus; empty: the system's.
+    BusService(const boost::asio::any_io_executor& executor, std::shared_ptr<IsfcControl> control,
+               std::string address = {});
     void start();
     void stop();
 
   private:
     boost::asio::awaitable<void> keep_serving();
     boost::asio::awaitable<Error> serve();
+    void tell(const IsfcEvent& event);
 
     boost::asio::any_io_executor executor_;
     std::shared_ptr<IsfcControl> control_;
+    std::string address_;
     boost::asio::steady_timer retry_;
     std::optional<Bus> bus_;
     bool stopping_ = false;

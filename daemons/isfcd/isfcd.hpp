@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "daemons/isfcd/channel/listening_ends.hpp"
 #include "daemons/isfcd/control.hpp"
 #include "daemons/isfcd/peer_link.hpp"
+#include "daemons/isfcd/refusals.hpp"
 #include "lib/common/system_config.hpp"
 
 namespace ssi::isfc {
@@ -20,7 +22,8 @@ struct IsfcdPaths {
     std::filesystem::path runtime = "/run/ssi/isfc";
     std::filesystem::path services;  ///< Empty: runtime/services.
     std::filesystem::path offers = "/etc/ssi/isfc.d";
-    std::filesystem::path pki;  ///< Empty: as system.toml says.
+    std::filesystem::path pki;                              ///< Empty: as system.toml says.
+    std::filesystem::path config = "/etc/ssi/system.toml";  ///< For reload().
 };
 
 /// One executor, one thread. Several may live in one process (tests).
@@ -35,27 +38,56 @@ class Isfcd : public IsfcControl, public std::enable_shared_from_this<Isfcd> {
     /// Ends all streams and channels; the executor runs out of work once they are gone (after one heartbeat at most).
     void stop();
 
+    // IsfcControl
     [[nodiscard]] std::string query() const override;
+    [[nodiscard]] Result<std::string> streams(const std::string& member) const override;
+    [[nodiscard]] Result<std::string> activate(const std::string& member, const std::string& channel) override;
+    [[nodiscard]] Result<std::string> add_channel(const std::string& member, const NewChannel& channel) override;
+    [[nodiscard]] Result<std::string> deactivate(const std::string& member, const std::string& channel,
+                                                 bool force) override;
+    [[nodiscard]] Result<std::string> reload() override;
     [[nodiscard]] Result<void> expect(const std::string& member, const std::string& service) override;
     [[nodiscard]] Result<void> forget(const std::string& member, const std::string& service) override;
+    void observe(EventHandler handler) override { observer_ = std::move(handler); }
+
+    /// reload() with a system.toml that was read already; isfc.d and certificates are read.
+    [[nodiscard]] Result<std::string> reload(const SystemConfig& config);
+    /// The numbers of query() for Prometheus.
+    [[nodiscard]] std::string metrics() const;
 
   private:
+    struct Fresh;
+
     Isfcd() = default;
-    boost::asio::awaitable<void> listen(ChannelEnd end, std::uint16_t port);
-    boost::asio::awaitable<void> greet(boost::asio::ip::tcp::socket socket, std::string from);
     Result<void> prepare_directories() const;
+    void welcome(boost::asio::ip::tcp::socket socket);
+    boost::asio::awaitable<void> greet(boost::asio::ip::tcp::socket socket, std::string from);
+    boost::asio::awaitable<Result<void>> hand_over(Greeted greeted);
+    boost::asio::awaitable<void> watch_certificates();
+
+    std::shared_ptr<PeerLink> make_link(const SystemConfig& config, const MemberConfig& peer) const;
+    void update_listening_ends();
+    [[nodiscard]] std::vector<ChannelConfig> all_channels() const;
+    [[nodiscard]] boost::json::object describe() const;
     [[nodiscard]] Result<std::shared_ptr<PeerLink>> find_peer(const std::string& member) const;
+    [[nodiscard]] Result<std::shared_ptr<PeerLink>> find_link(const std::string& member,
+                                                              const std::string& channel) const;
+    [[nodiscard]] Result<ChannelConfig> parse_channel(const PeerLink& link, const NewChannel& channel) const;
+    [[nodiscard]] Result<Fresh> read_fresh(const SystemConfig& config) const;
+    boost::json::array take_over(const SystemConfig& config, Fresh fresh);
 
     boost::asio::any_io_executor executor_;
     LinkSettings settings_;
     IsfcdPaths paths_;
-    std::optional<TlsIdentity> identity_;
+    bool pki_from_config_ = false;
+    std::shared_ptr<const OwnIdentity> identity_;
     std::shared_ptr<ServiceOffers> offers_;
     std::map<std::string, std::shared_ptr<PeerLink>> peers_;
-    std::vector<std::shared_ptr<boost::asio::ip::tcp::acceptor>> acceptors_;
-    std::vector<std::shared_ptr<Signal>> retries_;
-    std::vector<ChannelConfig> channels_;
-    std::map<std::string, std::string> refused_;  // address -> the last reason that was logged for it
+    std::shared_ptr<ListeningEnds> ends_;
+    std::shared_ptr<Signal> certificates_;  // watch_certificates() waits
+    EventHandler observer_;
+    Refusals refusals_;
+    std::uint64_t accepted_ = 0;  // handshakes
     std::size_t greetings_ = 0;
     bool stopping_ = false;
 };

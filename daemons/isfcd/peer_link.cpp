@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/json/array.hpp>
 #include <format>
 #include <random>
 #include <utility>
@@ -20,11 +19,6 @@ std::uint64_t random_session() {
     return (high << 32 | device()) | 1;  // never 0
 }
 
-std::chrono::milliseconds jittered(std::chrono::milliseconds time) {
-    std::random_device device;
-    return time / 2 + std::chrono::milliseconds(device() % static_cast<unsigned>(time.count() / 2 + 1));
-}
-
 LinkOptions options_for(LinkOptions options, const MemberConfig& own, const MemberConfig& peer) {
     options.lower_slot = own.slot < peer.slot;
     return options;
@@ -33,22 +27,24 @@ LinkOptions options_for(LinkOptions options, const MemberConfig& own, const Memb
 }  // namespace
 
 PeerLink::PeerLink(const asio::any_io_executor& executor, const LinkSettings& settings, const MemberConfig& peer,
-                   std::vector<ChannelConfig> channels, const TlsIdentity& identity,
+                   const std::vector<ChannelConfig>& channels, std::shared_ptr<const OwnIdentity> identity,
                    std::shared_ptr<ServiceOffers> offers)
     : executor_(executor),
       settings_(settings),
       peer_(peer),
-      configured_(std::move(channels)),
-      identity_(identity),
+      roster_(settings.own.name, peer.name),
+      identity_(std::move(identity)),
       offers_(std::move(offers)),
       link_(options_for(settings.link, settings.own, peer), *this, *settings_.pool),
       session_(random_session()),
+      renewal_(executor),
       maintenance_(executor) {
+    roster_.set_file(channels, Time::clock::now());
     link_.announce(offers_->names());
 }
 
 PeerLink::~PeerLink() {
-    for (const auto& [id, stream] : streams_) stream->on_failed();
+    for (const auto& [id, stream] : streams_) stream.local->on_failed();
     for (const auto& [id, opening] : openings_) opening.local->on_failed();
 }
 
@@ -67,85 +63,31 @@ void PeerLink::start() {
         });
     update_listeners();
     asio::co_spawn(executor_, [self = shared_from_this()] { return self->maintain(); }, asio::detached);
-    for (const auto& channel : configured_) {
-        if (channel.lower.member != settings_.own.name) continue;
-        connectors_[channel.name] = std::make_shared<Signal>(executor_);
-        asio::co_spawn(
-            executor_, [self = shared_from_this(), channel] { return self->keep_connected(channel); }, asio::detached);
+    warn_of_clear_channels();
+    for (const auto& [name, entry] : roster_.entries()) begin_connecting(name);
+}
+
+void PeerLink::stop(const std::string& why) {
+    if (std::exchange(stopping_, true)) return;
+    listeners_.reset();
+    end_session(Error{ErrorCode::kLinkDown, why, settings_.own.name.str(), ""}, true, true);
+    maintenance_.notify();
+    renewal_.notify();
+    wake_waiting();
+    for (const auto& [name, connector] : connectors_) {
+        connector->wanted = false;
+        connector->changed.notify();
     }
 }
 
-void PeerLink::stop() {
-    if (std::exchange(stopping_, true)) return;
-    listeners_.reset();
-    end_session(Error{ErrorCode::kLinkDown, std::format("isfcd on {} stops", settings_.own.name.str()),
-                      settings_.own.name.str(), ""},
-                true, true);
-    maintenance_.notify();
-    wake_waiting();
-    for (const auto& [name, signal] : connectors_) signal->notify();
-}
-
 // --- channels ---
-
-const ChannelConfig* PeerLink::find_channel(const std::string& name) const {
-    const auto found = std::ranges::find(configured_, name, &ChannelConfig::name);
-    return found == configured_.end() ? nullptr : &*found;
-}
 
 Hello PeerLink::hello(const std::string& channel) const {
     return {kFeatureArrived, session_.own(), settings_.cluster_uuid, settings_.own.name.str(), peer_.name.str(),
             channel,         SSI_VERSION};
 }
 
-asio::awaitable<void> PeerLink::keep_connected(ChannelConfig channel) {
-    const auto signal = connectors_.at(channel.name);
-    auto backoff = settings_.timing.backoff_least;
-    while (!stopping_) {
-        const auto sent_own = session_.own();
-        auto greeted = co_await connect_channel(channel, identity_, settings_.cluster, settings_.timing,
-                                                hello(channel.name), *settings_.pool);
-        if (stopping_) co_return;
-        const auto adopted = greeted ? adopt(std::move(*greeted), sent_own, {}) : std::unexpected(greeted.error());
-        if (!adopted) {
-            problem(channel.name, adopted.error());
-        } else {
-            const auto since = Time::clock::now();
-            const auto is_up = [&] {
-                return std::ranges::any_of(channels_, [&](auto& one) { return one.second->name() == channel.name; });
-            };
-            while (is_up()) co_await signal->wait();
-            // A channel that worked is tried again soon; one that breaks as soon as it is made, ever more seldom.
-            if (Time::clock::now() - since > settings_.timing.backoff_most) backoff = settings_.timing.backoff_least;
-        }
-        if (!stopping_) co_await signal->wait(Time::clock::now() + jittered(backoff));
-        backoff = std::min(backoff * 2, settings_.timing.backoff_most);
-    }
-}
-
-asio::awaitable<Result<void>> PeerLink::accept(Greeted greeted) {
-    const auto transport = greeted.transport;
-    const auto name = greeted.hello.channel;
-    Result<void> accepted;
-    if (const auto* channel = find_channel(name); channel == nullptr || channel->higher.member != settings_.own.name) {
-        accepted =
-            failure(ErrorCode::kChannelFailed,
-                    std::format("{} has no channel {} from {}", settings_.own.name.str(), name, peer_.name.str()), name,
-                    "install the same system.toml on all members");
-    } else {
-        const auto sent_own = session_.own();
-        accepted =
-            adopt(std::move(greeted), sent_own, make_frame(FrameType::kHello, encode(hello(name)), *settings_.pool));
-    }
-    if (accepted) co_return accepted;
-    problem(name, accepted.error());
-    // That the peer does not get the reason is no further harm: it sees the connection end.
-    auto goodbye = make_frame(FrameType::kGoodbye, encode(Goodbye{false, accepted.error()}), *settings_.pool);
-    (void)co_await send_handshake_frame(transport, std::move(goodbye), settings_.timing);
-    co_return accepted;
-}
-
-Result<void> PeerLink::adopt(Greeted greeted, std::uint64_t sent_own, std::optional<OutFrame> answer) {
+Result<void> PeerLink::adopt(Greeted greeted, const Made& made, std::optional<OutFrame> answer) {
     const auto& hello = greeted.hello;
     if (hello.member != peer_.name.str())
         return failure(ErrorCode::kCertificateInvalid,
@@ -161,7 +103,7 @@ Result<void> PeerLink::adopt(Greeted greeted, std::uint64_t sent_own, std::optio
                        std::format("{} looks for {}, this is {}", hello.member, hello.peer, settings_.own.name.str()),
                        hello.member, "check the addresses in system.toml");
     const bool met_before = session_.peer() != 0;
-    switch (session_.judge(sent_own, hello.session, !channels_.empty())) {
+    switch (session_.judge(made.session, hello.session, !channels_.empty())) {
         case SessionAgreement::Verdict::kJoin:
             break;
         case SessionAgreement::Verdict::kRestart:
@@ -178,36 +120,31 @@ Result<void> PeerLink::adopt(Greeted greeted, std::uint64_t sent_own, std::optio
         case SessionAgreement::Verdict::kRefuse:
             return failure(ErrorCode::kChannelFailed, "the handshake came too late, it is tried again", hello.member);
     }
-    for (const auto& [id, channel] : std::map(channels_))
-        if (channel->name() == hello.channel)
-            channel->close(Error{ErrorCode::kChannelFailed, "the peer made the channel anew", hello.channel, ""});
+    const auto* entry = roster_.find(hello.channel);
+    if (entry == nullptr || entry->deactivated)
+        return failure(ErrorCode::kChannelDeactivated, "the channel was taken down meanwhile", hello.channel);
     const auto id = ++last_channel_;
     const auto channel =
         std::make_shared<Channel>(id, hello.channel, greeted.transport, settings_.pool, std::move(answer),
                                   settings_.timing, static_cast<ChannelOwner&>(*this));
+    const auto now = Time::clock::now();
     const bool first = channels_.empty();
+    const bool anew = entry->live.has_value();
     channels_.emplace(id, channel);
     down_since_.reset();
-    auto& status = status_[hello.channel];
-    status.problem.clear();
-    ++status.times_up;
-    log::info(std::format("channel {} to {} is up", hello.channel, hello.member),
-              {{"SSI_MEMBER", hello.member}, {"SSI_CHANNEL", hello.channel}});
-    if (first) log::notice(std::format("link to {} is up", hello.member), {{"SSI_MEMBER", hello.member}});
+    roster_.came_up(hello.channel, {id, made.config, made.identity, greeted.certificate}, now);
     // In this order: start() may read a frame at once, and the link must count it.
     link_.add_channel(id, (hello.features & kFeatureArrived) != 0);
     channel->start();
+    // The old connection of this channel goes after the new one is there: the link is never without.
+    for (const auto& [old, one] : std::map(channels_))
+        if (old != id && one->name() == hello.channel)
+            one->close(Error{ErrorCode::kChannelFailed, "the channel was made anew", hello.channel, ""});
+    if (!anew) channel_changed(hello.channel, "up", "");
+    if (first) link_changed("up", "");
+    renewal_.notify();
     wake_waiting();
     return {};
-}
-
-void PeerLink::problem(const std::string& channel, const Error& error) {
-    if (stopping_) return;
-    auto& status = status_[channel];
-    if (std::exchange(status.problem, error.text()) == error.text()) return;  // told already
-    const auto code = code_text(error.code);
-    log::warning(std::format("channel {} to {}: {}", channel, peer_.name.str(), error.text()),
-                 {{"SSI_MEMBER", peer_.name.str()}, {"SSI_CHANNEL", channel}, {"SSI_CODE", code}});
 }
 
 // --- frames ---
@@ -249,15 +186,13 @@ void PeerLink::on_frame(ChannelId channel, InFrame frame, Time now) {
 void PeerLink::on_closed(ChannelId channel, const Error& reason, bool session_ends) {
     const auto found = channels_.find(channel);
     if (found == channels_.end()) return;  // end_session() closed it
-    const auto name = found->second->name();
+    const auto lost = found->second;
     channels_.erase(found);
-    link_.remove_channel(channel);
-    problem(name, reason);
-    if (const auto connector = connectors_.find(name); connector != connectors_.end()) connector->second->notify();
+    const auto resent = link_.remove_channel(channel);
+    channel_gone(*lost, resent, reason);
     if (!channels_.empty() && !session_ends) return;
     if (channels_.empty()) {
-        log::notice(std::format("link to {} is down, {} streams wait", peer_.name.str(), link_.streams()),
-                    {{"SSI_MEMBER", peer_.name.str()}});
+        link_changed("down", std::format("{}; {} streams wait", reason.what, link_.streams()));
         down_since_ = Time::clock::now();
     }
     if (session_ends) {
@@ -270,17 +205,15 @@ void PeerLink::on_closed(ChannelId channel, const Error& reason, bool session_en
 
 void PeerLink::end_session(const Error& reason, bool renew, bool tell_peer) {
     const auto channels = std::exchange(channels_, {});
-    for (const auto& [id, channel] : channels) link_.remove_channel(id);
     for (const auto& [id, channel] : channels) {
+        const auto resent = link_.remove_channel(id);
         channel->close(reason, tell_peer ? std::optional(Goodbye{true, reason}) : std::nullopt);
-        if (const auto one = connectors_.find(channel->name()); one != connectors_.end()) one->second->notify();
+        channel_gone(*channel, resent, reason);
     }
     if (link_.streams() > 0)
         log::warning(std::format("{} streams to {} end: {}", link_.streams(), peer_.name.str(), reason.text()),
                      {{"SSI_MEMBER", peer_.name.str()}});
-    if (!channels.empty())
-        log::notice(std::format("link to {} is down: {}", peer_.name.str(), reason.text()),
-                    {{"SSI_MEMBER", peer_.name.str()}});
+    if (!channels.empty()) link_changed("down", reason.what);
     if (renew) session_.renew(random_session());
     down_since_.reset();
     ++epoch_;
@@ -299,51 +232,6 @@ asio::awaitable<void> PeerLink::maintain() {
                               peer_.name.str(), "see ssictl islink show"},
                         true, false);
     }
-}
-
-// --- state for the administrator ---
-
-boost::json::object PeerLink::query() const {
-    boost::json::array channels;
-    for (const auto& channel : configured_) {
-        boost::json::object entry{{"name", channel.name},
-                                  {"local", channel.end_at(settings_.own.name).address},
-                                  {"remote", channel.end_at(peer_.name).address},
-                                  {"port", channel.port}};
-        const auto up = std::ranges::find_if(channels_, [&](auto& one) { return one.second->name() == channel.name; });
-        entry["state"] = up != channels_.end() ? "up" : "down";
-        if (up != channels_.end()) {
-            const auto& counters = up->second->counters();
-            entry["round_trip_us"] = counters.round_trip.count();
-            entry["sent_bytes"] = counters.sent_bytes;
-            entry["received_bytes"] = counters.received_bytes;
-            if (const auto* flight = link_.flight(up->first)) entry["in_flight_bytes"] = flight->bytes();
-            entry["late"] = link_.is_late(up->first);
-        }
-        if (const auto status = status_.find(channel.name); status != status_.end()) {
-            entry["times_up"] = status->second.times_up;
-            if (!status->second.problem.empty()) entry["problem"] = status->second.problem;
-        }
-        channels.push_back(std::move(entry));
-    }
-    boost::json::array services;
-    for (const auto& name : announced_) services.emplace_back(name);
-    const auto& counters = link_.counters();
-    return {{"member", peer_.name.str()},
-            {"state", is_up() ? "up" : "down"},
-            {"session", std::format("{:016x}-{:016x}", session_.own(), session_.peer())},
-            {"streams", link_.streams()},
-            {"services", std::move(services)},
-            {"channels", std::move(channels)},
-            {"counters", boost::json::object{{"sent_bytes", counters.sent_bytes},
-                                             {"resent_bytes", counters.resent_bytes},
-                                             {"received_bytes", counters.received_bytes},
-                                             {"duplicate_bytes", counters.duplicate_bytes},
-                                             {"reordered_frames", counters.reordered_frames},
-                                             {"ignored_frames", counters.ignored_frames},
-                                             {"late_channels", counters.late_channels},
-                                             {"opened_streams", counters.opened_streams},
-                                             {"failed_streams", counters.failed_streams}}}};
 }
 
 }  // namespace ssi::isfc

@@ -46,7 +46,7 @@ asio::awaitable<void> PeerLink::open_for_program(std::string service, LocalStrea
     }
     const auto id = *opened;
     const auto answered = std::make_shared<Signal>(executor_);
-    openings_[id] = {local, answered};
+    openings_[id] = {local, answered, service};
     const auto deadline = Time::clock::now() + settings_.timing.link_timeout;
     auto opening = openings_.find(id);
     while (opening != openings_.end() && !opening->second.opened && Time::clock::now() < deadline) {
@@ -60,7 +60,7 @@ asio::awaitable<void> PeerLink::open_for_program(std::string service, LocalStrea
         link_.reset(id, Error{ErrorCode::kTimedOut, std::format("{} was not opened in time", service), service, ""});
         co_return;
     }
-    streams_[id] = local;
+    streams_[id] = {local, service};
     local->start(id, [weak = weak_from_this(), id] {
         if (const auto self = weak.lock()) self->streams_.erase(id);
     });
@@ -96,7 +96,7 @@ asio::awaitable<void> PeerLink::connect_service(StreamId stream, std::string ser
     }
     const auto local = std::make_shared<LocalStream>(std::move(*socket), link_);
     if (!link_.accept(stream, offer->stream_class)) co_return;
-    streams_[stream] = local;
+    streams_[stream] = {local, service};
     local->start(stream, [weak = weak_from_this(), stream] {
         if (const auto self = weak.lock()) self->streams_.erase(stream);
     });
@@ -105,15 +105,15 @@ asio::awaitable<void> PeerLink::connect_service(StreamId stream, std::string ser
 // --- both ---
 
 void PeerLink::stream_readable(StreamId stream) {
-    if (const auto found = streams_.find(stream); found != streams_.end()) found->second->on_readable();
+    if (const auto found = streams_.find(stream); found != streams_.end()) found->second.local->on_readable();
 }
 
 void PeerLink::stream_writable(StreamId stream) {
-    if (const auto found = streams_.find(stream); found != streams_.end()) found->second->on_writable();
+    if (const auto found = streams_.find(stream); found != streams_.end()) found->second.local->on_writable();
 }
 
 void PeerLink::stream_closed(StreamId stream) {
-    if (const auto found = streams_.extract(stream)) found.mapped()->on_closed();
+    if (const auto found = streams_.extract(stream)) found.mapped().local->on_closed();
 }
 
 void PeerLink::stream_failed(StreamId stream, const Error& error) {
@@ -122,13 +122,14 @@ void PeerLink::stream_failed(StreamId stream, const Error& error) {
         opening.mapped().local->on_failed();
         opening.mapped().answered->notify();
     }
-    if (const auto found = streams_.extract(stream)) found.mapped()->on_failed();
+    if (const auto found = streams_.extract(stream)) found.mapped().local->on_failed();
 }
 
 // --- services ---
 
 void PeerLink::offers_changed() {
     link_.announce(offers_->names());
+    update_listeners();
 }
 
 void PeerLink::services_announced(const std::vector<std::string>& names) {

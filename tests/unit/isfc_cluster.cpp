@@ -279,8 +279,7 @@ TestCluster::TestCluster(const ClusterOptions& options) : options_(options) {
         if (!issued) throw std::runtime_error(issued.error().text());
         fs::create_directories(runtime(member));
         fs::create_directories(pki(member));
-        for (const auto& file : {std::string("ca.crt"), name_of(member) + ".crt", name_of(member) + ".key"})
-            fs::copy(directory_.path() / "pki" / file, pki(member) / file);
+        copy_certificates(member);
         configs_[member] = config;
         // Only the end that connects is led to the proxy.
         if (member == 1)
@@ -297,6 +296,10 @@ fs::path TestCluster::runtime(int member) const {
 }
 fs::path TestCluster::pki(int member) const {
     return directory_.path() / std::format("pki{}", member);
+}
+void TestCluster::copy_certificates(int member) {
+    for (const auto& file : {std::string("ca.crt"), name_of(member) + ".crt", name_of(member) + ".key"})
+        fs::copy(authority() / file, pki(member) / file, fs::copy_options::overwrite_existing);
 }
 fs::path TestCluster::path(int member, int peer, std::string_view service) const {
     return runtime(member) / name_of(peer) / service;
@@ -353,6 +356,24 @@ void TestCluster::crash(int member) {
 boost::json::object TestCluster::query(int member) {
     const auto& process = processes_.at(member);
     return boost::json::parse(process->run([&] { return process->daemon->query(); })).as_object();
+}
+
+void TestCluster::with(int member, const std::function<void(Isfcd&)>& act) {
+    const auto& process = processes_.at(member);
+    process->run([&] {
+        act(*process->daemon);
+        return true;
+    });
+}
+
+boost::json::object TestCluster::channel(int member, int peer, const std::string& name) {
+    const auto answer = query(member);
+    for (const auto& link : answer.at("links").as_array()) {
+        if (link.at("member").as_string() != name_of(peer)) continue;
+        for (const auto& one : link.at("channels").as_array())
+            if (one.at("name").as_string() == name) return one.as_object();
+    }
+    return {};
 }
 
 Result<void> TestCluster::expect(int member, int peer, const std::string& service) {

@@ -100,6 +100,10 @@ class TestCluster {
     void crash(int member);
     [[nodiscard]] boost::json::object query(int member);
     [[nodiscard]] Result<void> expect(int member, int peer, const std::string& service);
+    /// Runs something on the thread of a member's daemon.
+    void with(int member, const std::function<void(Isfcd&)>& act);
+    /// One channel of query(): the name is that of the channel, "0" by default.
+    [[nodiscard]] boost::json::object channel(int member, int peer, const std::string& name);
     /// Until `condition` holds; a test failure after some seconds.
     static void wait_until(std::string_view what, const std::function<bool()>& condition);
     void wait_for_channels(int member, int peer, std::size_t count);
@@ -108,6 +112,9 @@ class TestCluster {
     [[nodiscard]] std::filesystem::path path(int member, int peer, std::string_view service) const;
     [[nodiscard]] std::filesystem::path runtime(int member) const;
     [[nodiscard]] std::filesystem::path pki(int member) const;
+    /// Of the authority, with the files of all members; and what an administrator copies from there to one of them.
+    [[nodiscard]] std::filesystem::path authority() const { return directory_.path() / "pki"; }
+    void copy_certificates(int member);
     /// To be changed before start().
     SystemConfig& config(int member) { return configs_.at(member); }
     Proxy& proxy(std::size_t channel) { return *proxies_.at(channel); }

@@ -152,20 +152,6 @@ TEST(IsfcdFailure, peer_of_another_authority_is_refused) {
     EXPECT_EQ(cluster.query(2).at("links").at(0).at("state").as_string(), "down");
 }
 
-TEST(IsfcdFailure, peer_with_the_certificate_of_another_member_is_refused) {
-    TestCluster cluster({.members = 3});
-    for (const auto* suffix : {".crt", ".key"})
-        fs::copy(cluster.pki(3) / (std::string("MEMBER3") + suffix), cluster.pki(2) / (std::string("MEMBER2") + suffix),
-                 fs::copy_options::overwrite_existing);
-    cluster.start(1);
-    cluster.start(2);
-    TestCluster::wait_until("refusal", [&] {
-        const auto channel = cluster.query(1).at("links").at(0).at("channels").at(0).as_object();
-        return channel.contains("problem") &&
-               channel.at("problem").as_string().find("its certificate says MEMBER3") != std::string::npos;
-    });
-}
-
 TEST(IsfcdFailure, peer_of_another_cluster_is_refused_with_the_reason_at_both_ends) {
     TestCluster cluster;
     cluster.config(2).cluster_uuid = "99999999-2222-3333-4444-555555555555";

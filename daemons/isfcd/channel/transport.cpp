@@ -38,14 +38,6 @@ std::unexpected<Error> unusable(const std::filesystem::path& file) {
                    file.string(), "make it anew with ssictl ca issue");
 }
 
-std::string name_entry(const X509_NAME* name, int nid) {
-    const int index = X509_NAME_get_index_by_NID(name, nid, -1);
-    if (index < 0) return {};
-    const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index));
-    return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
-            static_cast<std::size_t>(ASN1_STRING_length(value))};
-}
-
 bool would_block(int error_number) {
     return error_number == EAGAIN || error_number == EWOULDBLOCK;
 }
@@ -217,12 +209,11 @@ void Transport::close() {
     socket_.close(ignored);
 }
 
-Result<PeerIdentity> Transport::peer() const {
+Result<pki::CertificateFacts> Transport::peer() const {
     if (ssl_ == nullptr) return failure(ErrorCode::kCertificateInvalid, "the channel is not encrypted");
     const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl_.get()), X509_free);
     if (certificate == nullptr) return failure(ErrorCode::kCertificateInvalid, "the peer showed no certificate");
-    const auto* subject = X509_get_subject_name(certificate.get());
-    return PeerIdentity{name_entry(subject, NID_commonName), name_entry(subject, NID_organizationName)};
+    return pki::facts_of(*certificate);
 }
 
 }  // namespace ssi::isfc

@@ -13,6 +13,7 @@
 #include "daemons/isfcd/wire/frame.hpp"
 #include "lib/common/error.hpp"
 #include "lib/common/names.hpp"
+#include "lib/common/pki/certificate_facts.hpp"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -32,12 +33,6 @@ class TlsIdentity {
 };
 
 enum class TlsRole { kConnects, kListens };
-
-/// Whom the peer's certificate names; only after the handshake, so it is certified.
-struct PeerIdentity {
-    std::string member;
-    std::string cluster;
-};
 
 /// A connection. Single-threaded; at most one handshake, or one reader and one writer, at a time. The process must
 /// ignore SIGPIPE.
@@ -64,8 +59,9 @@ class Transport {
     void close();
 
     [[nodiscard]] bool is_encrypted() const { return ssl_ != nullptr; }
-    /// Error: kCertificateInvalid, also in the clear.
-    [[nodiscard]] Result<PeerIdentity> peer() const;
+    /// What the peer's certificate says; after the handshake it is proved. Error: kCertificateInvalid, also in the
+    /// clear.
+    [[nodiscard]] Result<pki::CertificateFacts> peer() const;
     [[nodiscard]] boost::asio::ip::tcp::socket& socket() { return socket_; }
 
   private:

@@ -40,12 +40,16 @@ class Flight {
     /// From pull to the word of arrival, smoothed.
     [[nodiscard]] std::chrono::microseconds delay() const { return delay_; }
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+    /// Bytes of this channel that were sent again on others.
+    [[nodiscard]] std::uint64_t rescued_bytes() const { return rescued_bytes_; }
+    void count_rescued(std::uint32_t length) { rescued_bytes_ += length; }
 
   private:
     boost::circular_buffer<FlyingFrame> frames_;
     std::uint64_t first_ = 0;  // number of the oldest frame; frames are counted from 0
     std::uint64_t told_ = 0;
     std::uint64_t bytes_ = 0;
+    std::uint64_t rescued_bytes_ = 0;
     Time latest_arrived_;
     std::chrono::microseconds delay_{0};
 };

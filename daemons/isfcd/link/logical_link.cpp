@@ -39,15 +39,17 @@ void LogicalLink::add_channel(ChannelId channel, bool tells_arrived) {
     observer_.link_has_work();
 }
 
-void LogicalLink::remove_channel(ChannelId channel) {
+std::uint64_t LogicalLink::remove_channel(ChannelId channel) {
     const auto lost = channels_.extract(channel);
-    if (!lost) return;
-    rescue(lost.mapped().flight);
-    if (lost.mapped().tells_arrived) return;
+    if (!lost) return 0;
+    auto& flight = lost.mapped().flight;
+    rescue(flight);
+    if (lost.mapped().tells_arrived) return flight.rescued_bytes();
     // Its acknowledgements were not counted: any of them may be lost.
     if (control_->in.received() > 0) queue_ack(*control_);
     for (auto& [id, stream] : streams_)
         if (stream.state != State::kRequested) queue_ack(stream);
+    return flight.rescued_bytes();
 }
 
 const Flight* LogicalLink::flight(ChannelId channel) const {

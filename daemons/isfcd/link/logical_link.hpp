@@ -86,8 +86,8 @@ class LogicalLink {
     // --- channels ---
     /// `tells_arrived`: both ends have kFeatureArrived.
     void add_channel(ChannelId channel, bool tells_arrived);
-    /// The channel is lost: what it carried is sent again on others.
-    void remove_channel(ChannelId channel);
+    /// The channel is lost: what it carried is sent again on others. Returns how many of its bytes were, in all.
+    std::uint64_t remove_channel(ChannelId channel);
     [[nodiscard]] bool has_channels() const { return !channels_.empty(); }
     /// Takes a DATA, ACK or ARRIVED frame. kProtocolViolated: the state of both ends no longer fits; begin a new
     /// session.

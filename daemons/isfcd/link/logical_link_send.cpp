@@ -147,8 +147,10 @@ void LogicalLink::rescue(Flight& flight) {
         if (stream == nullptr) continue;
         if (frame.length == 0)
             queue_ack(*stream);
-        else if (stream->out.acknowledged() < frame.offset + frame.length)
+        else if (stream->out.acknowledged() < frame.offset + frame.length) {
             queue_.resend(stream->stream_class, {frame.stream, frame.offset, frame.length});
+            flight.count_rescued(frame.length);
+        }
     }
     if (has_work()) observer_.link_has_work();
 }

@@ -39,9 +39,12 @@ Result<void> give_to_group(const fs::path& file, const std::string& group, fs::p
 /// One listening socket; its coroutine holds it until it is closed.
 class LocalListeners::Listener : public std::enable_shared_from_this<Listener> {
   public:
-    Listener(const asio::any_io_executor& executor, fs::path path) : path_(std::move(path)), acceptor_(executor) {}
+    Listener(const asio::any_io_executor& executor, fs::path path, std::string group)
+        : path_(std::move(path)), group_(std::move(group)), acceptor_(executor) {}
 
-    Result<void> open(const std::string& group) {
+    [[nodiscard]] const std::string& group() const { return group_; }
+
+    Result<void> open() {
         // Made beside its place: a program that sees the socket can connect to it.
         const auto incomplete = path_.parent_path() / ".new";
         if (std::max(path_.string().size(), incomplete.string().size()) >= sizeof(sockaddr_un::sun_path))
@@ -55,7 +58,7 @@ class LocalListeners::Listener : public std::enable_shared_from_this<Listener> {
         if (error) return system_failure(std::format("bind {}", path_.string()), path_.string(), error.value());
         constexpr auto kRoot = fs::perms::owner_read | fs::perms::owner_write;
         if (auto given =
-                give_to_group(incomplete, group, kRoot | fs::perms::group_read | fs::perms::group_write, kRoot);
+                give_to_group(incomplete, group_, kRoot | fs::perms::group_read | fs::perms::group_write, kRoot);
             !given)
             return given;
         acceptor_.listen(asio::socket_base::max_listen_connections, error);
@@ -90,6 +93,7 @@ class LocalListeners::Listener : public std::enable_shared_from_this<Listener> {
 
   private:
     fs::path path_;
+    std::string group_;
     Protocol::acceptor acceptor_;
 };
 
@@ -114,8 +118,8 @@ LocalListeners::~LocalListeners() {
 
 Result<std::shared_ptr<LocalListeners::Listener>> LocalListeners::listen(const std::string& service,
                                                                          const std::string& group) {
-    auto listener = std::make_shared<Listener>(executor_, directory_ / service);
-    if (auto opened = listener->open(group); !opened) {
+    auto listener = std::make_shared<Listener>(executor_, directory_ / service, group);
+    if (auto opened = listener->open(); !opened) {
         listener->close();
         return std::unexpected(opened.error());
     }
@@ -127,7 +131,8 @@ Result<std::shared_ptr<LocalListeners::Listener>> LocalListeners::listen(const s
 
 void LocalListeners::set(const std::map<std::string, std::string>& services) {
     std::erase_if(listeners_, [&](auto& entry) {
-        if (services.contains(entry.first)) return false;
+        const auto wanted = services.find(entry.first);
+        if (wanted != services.end() && wanted->second == entry.second->group()) return false;
         entry.second->close();
         return true;
     });

@@ -133,6 +133,12 @@ void ServiceOffers::stop() {
     inotify_.close(ignored);
 }
 
+void ServiceOffers::configure(std::vector<ConfiguredService> configured) {
+    configured_ = std::move(configured);
+    names_ = list();
+    if (changed_) changed_();
+}
+
 asio::awaitable<void> ServiceOffers::watch() {
     std::array<char, 4096> events;  // what they say does not matter: the directory is listed anew
     for (;;) {

@@ -23,6 +23,7 @@ struct ConfiguredService {
     std::filesystem::path socket;  ///< "{member}" in it was replaced by this member's name.
     std::string group;             ///< Who besides root may connect to it on other members; empty: nobody.
     StreamClass stream_class = StreamClass::kInteractive;
+    friend bool operator==(const ConfiguredService&, const ConfiguredService&) = default;
 };
 
 /// Where a service is found on this member.
@@ -44,6 +45,8 @@ class ServiceOffers : public std::enable_shared_from_this<ServiceOffers> {
     /// `changed` is called when names() has changed, until stop(). Error: kSystemFailed.
     [[nodiscard]] Result<void> start(std::function<void()> changed);
     void stop();
+    /// isfc.d has changed.
+    void configure(std::vector<ConfiguredService> configured);
 
     /// Sorted. At most kMostServices: the rest is not announced.
     [[nodiscard]] const std::vector<std::string>& names() const { return names_; }

@@ -297,6 +297,9 @@ fs::path TestCluster::runtime(int member) const {
 fs::path TestCluster::pki(int member) const {
     return directory_.path() / std::format("pki{}", member);
 }
+std::string TestCluster::address(int last) {
+    return loopback(last);
+}
 void TestCluster::copy_certificates(int member) {
     for (const auto& file : {std::string("ca.crt"), name_of(member) + ".crt", name_of(member) + ".key"})
         fs::copy(authority() / file, pki(member) / file, fs::copy_options::overwrite_existing);
@@ -315,7 +318,8 @@ void TestCluster::configure_service(int member, std::string_view name, const fs:
 void TestCluster::start(int member) {
     auto process = std::make_unique<Process>();
     process->thread = std::thread([context = &process->context] { context->run(); });
-    const IsfcdPaths paths{runtime(member), {}, directory_.path() / std::format("isfc{}.d", member), pki(member)};
+    const IsfcdPaths paths{
+        runtime(member), {}, directory_.path() / std::format("isfc{}.d", member), pki(member), config_file(member)};
     const auto started = process->run([&]() -> std::string {
         LinkOptions options;
         options.memory = options_.memory;

@@ -117,6 +117,10 @@ class TestCluster {
     void copy_certificates(int member);
     /// To be changed before start().
     SystemConfig& config(int member) { return configs_.at(member); }
+    /// What system.toml is read from by Isfcd::reload() without arguments.
+    [[nodiscard]] std::filesystem::path config_file(int member) const { return runtime(member) / "system.toml"; }
+    /// Loopback addresses of this process; those from 200 on belong to no channel.
+    [[nodiscard]] static std::string address(int last);
     Proxy& proxy(std::size_t channel) { return *proxies_.at(channel); }
     /// Writes member's isfc.d/test.toml.
     void configure_service(int member, std::string_view name, const std::filesystem::path& socket);

@@ -56,6 +56,12 @@ TEST(SystemTomlManual, every_key_is_documented_and_nothing_else_is) {
     EXPECT_EQ(documented, keys);
 }
 
+TEST(MetricsDocument, every_metric_is_documented_and_nothing_else_is) {
+    const Words metrics = all_matches(content_of("daemons/isfcd/metrics.cpp"), R"x("(ssi_isfc_\w+)")x");
+    ASSERT_TRUE(metrics.contains("ssi_isfc_link_up")) << "the pattern no longer fits metrics.cpp";
+    EXPECT_EQ(all_matches(content_of("docs/metrics.md"), R"(\n\| `(ssi_isfc_\w+))"), metrics);
+}
+
 TEST(SystemTomlExample, is_valid_and_shows_every_key) {
     const std::string example = content_of(kExample);
     const auto config = parse_system_config(example, kExample);

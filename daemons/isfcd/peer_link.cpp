@@ -162,6 +162,9 @@ void PeerLink::channel_has_work(ChannelId channel) {
 
 /// Wakes the quickest of the channels that have nothing to do; when it has pulled and there is more, the next.
 void PeerLink::link_has_work() {
+    if (link_.has_express_work())
+        if (const auto express = channels_.find(express_); express != channels_.end() && express->second->is_idle())
+            express->second->wake();
     Channel* quickest = nullptr;
     for (const auto& [id, channel] : channels_) {
         if (!channel->is_idle() || link_.is_late(id)) continue;
@@ -169,6 +172,20 @@ void PeerLink::link_has_work() {
             quickest = channel.get();
     }
     if (quickest != nullptr) quickest->wake();
+}
+
+bool PeerLink::keeps_clear(ChannelId channel, Time now) const {
+    return link_.is_kept_clear(channel, now);
+}
+
+/// The channel with the shortest way; another one takes its place only when its way is half as long.
+void PeerLink::choose_express() {
+    const auto way = [](const Channel& channel) { return channel.counters().least_round_trip; };
+    auto best = channels_.find(express_);
+    for (auto one = channels_.begin(); one != channels_.end(); ++one)
+        if (best == channels_.end() || way(*one->second) < way(*best->second) / 2) best = one;
+    express_ = best == channels_.end() ? 0 : best->first;
+    link_.set_express(express_);
 }
 
 void PeerLink::begin_ticking() {
@@ -222,6 +239,7 @@ void PeerLink::end_session(const Error& reason, bool renew, bool tell_peer) {
 
 asio::awaitable<void> PeerLink::maintain() {
     while (!stopping_) {
+        choose_express();
         ticking_ = link_.needs_ticks();
         const std::chrono::milliseconds pause = ticking_ ? LogicalLink::kTick : settings_.timing.heartbeat;
         co_await maintenance_.wait(Time::clock::now() + pause);

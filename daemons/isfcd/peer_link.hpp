@@ -105,6 +105,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     void link_has_work() override;
     // ChannelOwner
     bool pull_frame(ChannelId channel, Time now, OutFrame& out) override;
+    [[nodiscard]] bool keeps_clear(ChannelId channel, Time now) const override;
     void on_frame(ChannelId channel, InFrame frame, Time now) override;
     void on_closed(ChannelId channel, const Error& reason, bool session_ends) override;
 
@@ -125,6 +126,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     /// Takes the connection into the link; `answer`, if any, is its first frame.
     Result<void> adopt(Greeted greeted, const Made& made, std::optional<OutFrame> answer);
     void begin_ticking();
+    void choose_express();
     void end_session(const Error& reason, bool renew, bool tell_peer);
     void update_listeners();
     void problem(const std::string& channel, const Error& error);
@@ -172,6 +174,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     std::unique_ptr<LocalListeners> listeners_;
     Signal maintenance_;
     bool ticking_ = false;
+    ChannelId express_ = 0;
     bool stopping_ = false;
 };
 

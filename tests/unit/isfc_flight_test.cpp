@@ -1,7 +1,6 @@
 // The small pure parts of a link: what a channel carries, who sends next, how large windows become.
 #include <gtest/gtest.h>
 
-#include "daemons/isfcd/channel/socket_budget.hpp"
 #include "daemons/isfcd/link/flight.hpp"
 #include "daemons/isfcd/link/send_queue.hpp"
 #include "daemons/isfcd/link/window_budget.hpp"
@@ -74,7 +73,7 @@ using enum StreamClass;
 
 std::vector<StreamId> order(SendQueue& queue) {
     std::vector<StreamId> streams;
-    while (const auto turn = queue.next()) streams.push_back(turn->stream);
+    while (const auto turn = queue.next(true)) streams.push_back(turn->stream);
     return streams;
 }
 
@@ -92,12 +91,12 @@ TEST(SendQueue, what_must_be_sent_again_goes_first_in_its_class) {
     queue.enqueue(kInteractive, 21);
     queue.enqueue(kBulk, 31);
     queue.resend(kBulk, {32, 5'000, 100});
-    ASSERT_EQ(queue.next()->stream, 21U);
-    const auto again = queue.next();
+    ASSERT_EQ(queue.next(true)->stream, 21U);
+    const auto again = queue.next(true);
     ASSERT_TRUE(again && again->again);
     EXPECT_EQ(again->again->offset, 5'000U);
     EXPECT_EQ(again->stream_class, kBulk);
-    EXPECT_EQ(queue.next()->stream, 31U);
+    EXPECT_EQ(queue.next(true)->stream, 31U);
 }
 
 TEST(SendQueue, bulk_does_not_starve_behind_interactive) {
@@ -106,7 +105,7 @@ TEST(SendQueue, bulk_does_not_starve_behind_interactive) {
     queue.enqueue(kInteractive, 21);
     queue.enqueue(kBulk, 31);
     for (int i = 0; i < 1'600; ++i) {
-        const auto turn = *queue.next();
+        const auto turn = *queue.next(true);
         bulk += turn.stream_class == kBulk ? 1 : 0;
         queue.enqueue(turn.stream_class, turn.stream);
     }
@@ -152,45 +151,6 @@ TEST(WindowBudget, large_windows_shrink_when_the_memory_is_short) {
     EXPECT_EQ(window, before / 2);
     for (int i = 0; i < 20; ++i) window = budget.shrink(window);
     EXPECT_GE(window, WindowBudget::kFirst / 2);
-}
-
-// --- SocketBudget ---
-
-SocketSample sample(Time at, std::uint64_t rate, bool limited = false) {
-    return {at, 500us, rate, limited};
-}
-
-TEST(SocketBudget, socket_holds_what_the_link_carries_in_a_short_time) {
-    SocketBudget budget;
-    const auto size = budget.update(sample(kStart, 25'000'000));  // 200 Mbit/s
-    ASSERT_TRUE(size);
-    EXPECT_GE(*size, 25'000'000 / 1'000);      // the round trip and some more
-    EXPECT_LE(*size, 25'000'000 / 1'000 * 4);  // a few milliseconds at most
-}
-
-TEST(SocketBudget, size_stays_within_bounds_and_small_changes_cost_no_system_call) {
-    SocketBudget slow, fast;
-    EXPECT_EQ(slow.update(sample(kStart, 1'000)), SocketBudget::kLeast);
-    EXPECT_EQ(fast.update(sample(kStart, 50'000'000'000)), SocketBudget::kMost);
-    SocketBudget budget;
-    ASSERT_TRUE(budget.update(sample(kStart, 25'000'000)));
-    EXPECT_FALSE(budget.update(sample(kStart + 5ms, 25'500'000)));
-}
-
-TEST(SocketBudget, rate_of_a_sender_with_little_to_send_does_not_shrink_it) {
-    SocketBudget budget;
-    ASSERT_TRUE(budget.update(sample(kStart, 100'000'000)));
-    const auto size = budget.size();
-    EXPECT_FALSE(budget.update(sample(kStart + 10s, 1'000'000, true)));
-    EXPECT_EQ(budget.size(), size);
-}
-
-TEST(SocketBudget, link_that_became_slower_is_noticed_after_a_while) {
-    SocketBudget budget;
-    ASSERT_TRUE(budget.update(sample(kStart, 100'000'000)));
-    EXPECT_FALSE(budget.update(sample(kStart + 100ms, 10'000'000)));  // a moment is no proof
-    ASSERT_TRUE(budget.update(sample(kStart + 1s, 10'000'000)));
-    EXPECT_LT(budget.size(), 100'000U);
 }
 
 }  // namespace

@@ -390,6 +390,46 @@ TEST_F(TwoEnds, channel_that_delivers_nothing_while_others_do_is_late_and_what_i
     EXPECT_FALSE(a.link.is_late(1));
 }
 
+TEST_F(TwoEnds, control_takes_the_express_channel_and_another_one_when_that_is_late) {
+    begin_session({1, 2});
+    const auto bulk = open_stream();
+    a.link.set_express(1);
+    (void)a.link.open("control");  // OPEN: a control message
+    a.write(bulk, 0, 100);
+    const auto first = pull_from(a, 2, now);
+    EXPECT_EQ(stream_of(first), bulk);               // control waits for its own channel
+    ASSERT_EQ(stream_of(pull_from(a, 1, now)), 0U);  // where it is lost
+    ASSERT_TRUE(deliver(b, 2, first, now));
+    std::uint64_t offset = 100;
+    bool again = false;
+    for (int i = 0; i < 50 && !again; ++i) {  // meanwhile the other one delivers
+        offset += a.write(bulk, offset, 100);
+        tick();
+        auto frame = pull_from(a, 2, now);
+        again = a.link.is_late(1) && !frame.empty() && stream_of(frame) == 0;
+        if (!frame.empty()) ASSERT_TRUE(deliver(b, 2, frame, now));
+        frame = pull_from(b, 2, now);
+        if (!frame.empty()) ASSERT_TRUE(deliver(a, 2, frame, now));
+    }
+    EXPECT_TRUE(again);
+}
+
+TEST_F(TwoEnds, bulk_leaves_the_express_channel_nearly_clear_while_there_is_control) {
+    begin_session({1, 2, 3, 4});
+    const auto bulk = open_stream();
+    a.link.set_express(1);
+    EXPECT_TRUE(a.link.is_kept_clear(1, now));
+    EXPECT_FALSE(a.link.is_kept_clear(2, now));
+    a.write(bulk, 0, 4 * BlockPool::kFull);
+    EXPECT_LT(pull_from(a, 1, now).size(), BlockPool::kFull);
+    now += std::chrono::seconds(2);
+    EXPECT_FALSE(a.link.is_kept_clear(1, now));
+    cut(4);
+    (void)a.link.open("control");
+    ASSERT_EQ(stream_of(pull_from(a, 1, now)), 0U);
+    EXPECT_FALSE(a.link.is_kept_clear(1, now));  // three channels are too few to keep one clear
+}
+
 TEST_F(TwoEnds, no_channel_is_late_when_all_stand_still) {
     begin_session({1, 2});
     const auto stream = open_stream();

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -13,7 +14,7 @@ namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace {
 
-constexpr unsigned kFramesInARow = 16;
+constexpr unsigned kFramesInARow = 4;
 
 std::uint64_t microseconds_of(Time time) {
     return static_cast<std::uint64_t>(
@@ -112,8 +113,10 @@ void Channel::handle(InFrame frame) {
             work_.notify();
             return;
         case FrameType::kPong:
-            if (const auto time = microseconds_of(now); frame.header.offset <= time)
+            if (const auto time = microseconds_of(now); frame.header.offset <= time) {
                 counters_.round_trip = std::chrono::microseconds(time - frame.header.offset);
+                counters_.least_round_trip = std::min(counters_.least_round_trip, counters_.round_trip);
+            }
             return;
         case FrameType::kGoodbye: {
             const auto goodbye = parse_goodbye(frame.body());
@@ -149,6 +152,8 @@ asio::awaitable<bool> Channel::write(OutFrame& frame) {
         if (!written) finish(written.error(), false);
         if (!open_ && !leaving_) co_return false;
         if (*written) break;
+        was_full_ = true;
+        fit_socket(Time::clock::now());
         const auto waited = co_await transport_->wait_writable();
         if (!open_ && !leaving_) co_return false;
         if (!waited) {
@@ -187,7 +192,8 @@ void Channel::fit_socket(Time now) {
     sampled_ = now;
     const auto socket = transport_->socket().native_handle();
     const auto sample = sample_socket(socket, now);
-    const auto wanted = sample ? budget_.update(*sample) : std::nullopt;
+    const auto wanted =
+        sample ? budget_.update(*sample, std::exchange(was_full_, false), owner_.keeps_clear(id_, now)) : std::nullopt;
     if (!wanted) return;
     // The kernel doubles the number for its own needs and lets a writer in again at two thirds of it.
     const int bytes = static_cast<int>(*wanted * 2 / 3);

@@ -23,6 +23,8 @@ class ChannelOwner {
     virtual ~ChannelOwner() = default;
     /// The next frame to be sent on this channel; false if there is none.
     virtual bool pull_frame(ChannelId channel, Time now, OutFrame& out) = 0;
+    /// Shall frames that others wait for find its socket nearly empty?
+    [[nodiscard]] virtual bool keeps_clear(ChannelId channel, Time now) const = 0;
     /// A DATA, ACK or ARRIVED frame. The owner closes the channel itself if it does not like the frame.
     virtual void on_frame(ChannelId channel, InFrame frame, Time now) = 0;
     /// The channel is no more. `session_ends`: the peer said that its end of the logical link is over.
@@ -35,6 +37,7 @@ struct ChannelCounters {
     std::uint64_t sent_frames = 0;
     std::uint64_t received_frames = 0;
     std::chrono::microseconds round_trip{0};  ///< of the last heartbeat
+    std::chrono::microseconds least_round_trip = std::chrono::microseconds::max();
 };
 
 /// Lives until closed: its coroutines hold it. The owner must outlive it or close it.
@@ -81,6 +84,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     std::optional<OutFrame> goodbye_;  // after everything else
     SocketBudget budget_;
     Time sampled_;
+    bool was_full_ = false;  // since sampled_
     bool idle_ = false;
     bool open_ = true;      // the owner has not been told that it is closed
     bool leaving_ = false;  // closed for the owner; only the goodbye is still to be sent

@@ -13,33 +13,36 @@ namespace ssi::isfc {
 struct SocketSample {
     std::chrono::steady_clock::time_point at;
     std::chrono::microseconds least_round_trip{0};
-    std::uint64_t delivery_rate = 0;  ///< Bytes a second; of the latest flight.
-    bool limited_by_sender = false;   ///< The rate is that of the sender's bytes, not of the link.
+    std::uint64_t acknowledged_bytes = 0;  ///< Since the connection was made.
 };
 
 /// Asks the kernel; nothing if it does not answer.
 [[nodiscard]] std::optional<SocketSample> sample_socket(int socket, std::chrono::steady_clock::time_point now);
 
 /// The send buffer is what the link carries during its least round trip and kQueue more. As the rate is measured under
-/// such a buffer, a link that becomes faster shows it (its queue empties sooner), and the buffer follows.
+/// such a buffer, a link that becomes faster shows it (its queue empties sooner), and the buffer follows. The kernel's
+/// own tcpi_delivery_rate is that of single flights, and many times too high behind a shaper that lets bursts pass.
 class SocketBudget {
   public:
-    static constexpr std::chrono::milliseconds kInterval{5};  ///< Between samples.
-    static constexpr std::size_t kLeast = 24 * 1024;
+    static constexpr std::chrono::milliseconds kInterval{10};  ///< Between samples, at least.
+    static constexpr std::size_t kLeast = 20 * 1024;
+    static constexpr std::size_t kLeastClear = 4 * 1024;
     static constexpr std::size_t kMost = 4 << 20;
     static constexpr std::size_t kFirst = 256 * 1024;
 
-    /// The size to set, when it differs enough from what was set last.
-    [[nodiscard]] std::optional<std::size_t> update(const SocketSample& sample);
+    /// The size to set, when it differs enough from what was set last. `was_full`: the writer had to wait since the
+    /// last sample; else the rate is that of the sender, and says only how fast the link is at least. `clear`: the
+    /// channel is kept clear for frames that others wait for.
+    [[nodiscard]] std::optional<std::size_t> update(const SocketSample& sample, bool was_full, bool clear);
     [[nodiscard]] std::size_t size() const { return size_; }
 
   private:
-    static constexpr std::chrono::microseconds kQueue{1'500};
-    static constexpr std::chrono::milliseconds kMemory{500};  ///< A rate counts for so long.
+    static constexpr std::chrono::microseconds kQueue{1'000};
+    static constexpr std::chrono::microseconds kQueueClear{200};
 
     std::size_t size_ = kFirst;
-    std::uint64_t best_rate_ = 0;
-    std::chrono::steady_clock::time_point best_at_;
+    double rate_ = 0;  // bytes a second
+    std::optional<SocketSample> last_;
 };
 
 }  // namespace ssi::isfc

@@ -11,8 +11,7 @@ std::optional<SocketSample> sample_socket(int socket, std::chrono::steady_clock:
     tcp_info info{};
     socklen_t size = sizeof info;
     if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
-    return SocketSample{now, std::chrono::microseconds(info.tcpi_min_rtt), info.tcpi_delivery_rate,
-                        info.tcpi_delivery_rate_app_limited != 0};
+    return SocketSample{now, std::chrono::microseconds(info.tcpi_min_rtt), info.tcpi_bytes_acked};
 }
 
 }  // namespace ssi::isfc

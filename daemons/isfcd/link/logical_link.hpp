@@ -101,6 +101,12 @@ class LogicalLink {
     void tick(Time now);
     [[nodiscard]] bool needs_ticks() const;
     static constexpr std::chrono::milliseconds kTick{2};
+    /// Control streams use this channel alone while it works; 0: any. Bulk nearly leaves it to them, as long as there
+    /// are such streams and enough other channels.
+    void set_express(ChannelId channel) { express_ = channel; }
+    [[nodiscard]] bool is_kept_clear(ChannelId channel, Time now) const;
+    /// What is to be sent waits for the express channel.
+    [[nodiscard]] bool has_express_work() const { return express_ != 0 && queue_.has_control(); }
     /// What is under way on a channel; nullptr if there is no such channel.
     [[nodiscard]] const Flight* flight(ChannelId channel) const;
     [[nodiscard]] bool is_late(ChannelId channel) const;
@@ -186,7 +192,8 @@ class LogicalLink {
 
     void schedule(Stream& stream);
     bool pull_ack(Channel& channel, Time now, OutFrame& out);
-    bool pull_turn(Channel& channel, const SendQueue::Turn& turn, Time now, OutFrame& out);
+    bool pull_turn(Channel& channel, const SendQueue::Turn& turn, std::size_t most, Time now, OutFrame& out);
+    [[nodiscard]] bool may_carry_control(ChannelId channel) const;
     void rescue(Flight& flight);
     void judge(ChannelId id, Channel& channel, Time now);
     [[nodiscard]] bool all_late() const;
@@ -219,6 +226,8 @@ class LogicalLink {
     std::optional<Stream> control_;  // stream 0; always there
     ControlReader control_reader_;
     SendQueue queue_;
+    ChannelId express_ = 0;
+    Time control_sent_at_;
     boost::circular_buffer<StreamId> acks_;
     std::vector<StreamId> unacknowledged_;
     Time acknowledged_at_;

@@ -12,6 +12,13 @@ constexpr std::size_t kAhead = 256 * 1024;
 /// Received bytes that are not worth a frame of their own are acknowledged after this, so that the peer may forget
 /// them.
 constexpr std::chrono::milliseconds kAckDelay{20};
+/// The express channel is kept clear for so long after the last control frame, if the link has so many channels.
+constexpr std::chrono::seconds kClearTime{1};
+constexpr std::size_t kClearChannels = 4;
+/// What a frame of bulk may hold up on it.
+constexpr std::size_t kClearFrame = 8 * 1024;
+/// A control stream with more to send than this is not waiting for an answer: it takes its turn among the others.
+constexpr std::size_t kMostControl = 64 * 1024;
 
 }  // namespace
 
@@ -64,7 +71,9 @@ void LogicalLink::send(const ControlMessage& message) {
 void LogicalLink::schedule(Stream& stream) {
     if (stream.in_queue || stream.sendable() == 0) return;
     stream.in_queue = true;
-    queue_.enqueue(stream.stream_class, stream.id);
+    const bool much =
+        stream.id != 0 && stream.stream_class == StreamClass::kControl && stream.sendable() > kMostControl;
+    queue_.enqueue(much ? StreamClass::kInteractive : stream.stream_class, stream.id);
     observer_.link_has_work();
 }
 
@@ -81,12 +90,27 @@ bool LogicalLink::pull(ChannelId id, Time now, OutFrame& out) {
     }
     if (channel.is_late && !all_late()) return false;
     if (pull_ack(channel, now, out)) return true;
-    while (const auto turn = queue_.next())
-        if (pull_turn(channel, *turn, now, out)) return true;
+    const auto most = is_kept_clear(id, now) ? kClearFrame : BlockPool::kFull;
+    while (const auto turn = queue_.next(may_carry_control(id)))
+        if (pull_turn(channel, *turn, turn->stream_class == StreamClass::kControl ? BlockPool::kFull : most, now,
+                      out)) {
+            if (turn->stream_class == StreamClass::kControl) control_sent_at_ = now;
+            return true;
+        }
     return false;
 }
 
-bool LogicalLink::pull_turn(Channel& channel, const SendQueue::Turn& turn, Time now, OutFrame& out) {
+bool LogicalLink::may_carry_control(ChannelId channel) const {
+    if (express_ == 0 || channel == express_) return true;
+    const auto express = channels_.find(express_);
+    return express == channels_.end() || !express->second.tells_arrived || express->second.is_late;
+}
+
+bool LogicalLink::is_kept_clear(ChannelId channel, Time now) const {
+    return channel == express_ && channels_.size() >= kClearChannels && now - control_sent_at_ < kClearTime;
+}
+
+bool LogicalLink::pull_turn(Channel& channel, const SendQueue::Turn& turn, std::size_t most, Time now, OutFrame& out) {
     auto* stream = find(turn.stream);
     if (stream == nullptr) return false;
     std::uint64_t from = 0;
@@ -95,7 +119,7 @@ bool LogicalLink::pull_turn(Channel& channel, const SendQueue::Turn& turn, Time 
         const auto end = turn.again->offset + turn.again->length;
         from = std::max(turn.again->offset, stream->out.acknowledged());
         if (from >= end) return false;
-        chunk = stream->out.chunk(from, static_cast<std::size_t>(end - from));
+        chunk = stream->out.chunk(from, std::min(most, static_cast<std::size_t>(end - from)));
         const auto rest = static_cast<std::uint32_t>(end - from - chunk.size());
         if (rest > 0) queue_.resend(turn.stream_class, {stream->id, end - rest, rest});
         counters_.resent_bytes += chunk.size();
@@ -103,7 +127,7 @@ bool LogicalLink::pull_turn(Channel& channel, const SendQueue::Turn& turn, Time 
         stream->in_queue = false;
         if (stream->sendable() == 0) return false;
         from = stream->next;
-        chunk = stream->out.chunk(from, stream->sendable());
+        chunk = stream->out.chunk(from, std::min(most, stream->sendable()));
         stream->next += chunk.size();
         schedule(*stream);
     }

@@ -11,7 +11,7 @@
 
 namespace ssi::isfc {
 
-inline constexpr std::size_t kMostSpans = 16;  ///< in one system call
+inline constexpr std::size_t kMostSpans = 8;  ///< In one system call: few, so that everybody gets a turn soon.
 using Spaces = boost::container::static_vector<std::span<std::byte>, kMostSpans>;
 using ByteViews = boost::container::static_vector<ByteView, kMostSpans>;
 

@@ -23,9 +23,9 @@ void SendQueue::enqueue(StreamClass stream_class, StreamId stream) {
     push_growing(of(stream_class).streams, stream);
 }
 
-std::optional<SendQueue::Turn> SendQueue::next() {
+std::optional<SendQueue::Turn> SendQueue::next(bool with_control) {
     auto chosen = StreamClass::kControl;
-    if (of(chosen).is_empty()) {
+    if (!with_control || !has_control()) {
         const bool interactive = !of(StreamClass::kInteractive).is_empty();
         const bool bulk = !of(StreamClass::kBulk).is_empty();
         if (!interactive && !bulk) return std::nullopt;

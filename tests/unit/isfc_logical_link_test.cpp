@@ -407,9 +407,13 @@ TEST_F(TwoEnds, control_takes_the_express_channel_and_another_one_when_that_is_l
         tick();
         auto frame = pull_from(a, 2, now);
         again = a.link.is_late(1) && !frame.empty() && stream_of(frame) == 0;
-        if (!frame.empty()) ASSERT_TRUE(deliver(b, 2, frame, now));
+        if (!frame.empty()) {
+            ASSERT_TRUE(deliver(b, 2, frame, now));
+        }
         frame = pull_from(b, 2, now);
-        if (!frame.empty()) ASSERT_TRUE(deliver(a, 2, frame, now));
+        if (!frame.empty()) {
+            ASSERT_TRUE(deliver(a, 2, frame, now));
+        }
     }
     EXPECT_TRUE(again);
 }

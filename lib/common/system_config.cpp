@@ -182,8 +182,7 @@ void parse_ctc(const toml::value& table, const SystemConfig& config, std::array<
         if (ends[i].devices.read == ends[i].devices.write)
             fault(pair, "a ctc channel needs two subchannels", "write the one to read from, then the one to write to");
         const auto& address = table.at("addresses").as_array()[i];
-        if (ends[i].address.contains(':') && settings.protocol != 1)
-            fault(address, "protocols 0 and 3 carry IPv4 only", "use an IPv4 address, or protocol = 1");
+        if (ends[i].address.contains(':')) fault(address, "a ctc channel carries IPv4 only", "use an IPv4 address");
         for (const auto& other : config.channels) {
             if (other.driver != ChannelDriver::kCtc || !other.joins(ends[i].member)) continue;
             const auto& taken = other.end_at(ends[i].member);

@@ -35,7 +35,7 @@ struct CtcSubchannels {
 
 /// Settings of a channel-to-channel adapter; both ends need the same.
 struct CtcSettings {
-    int protocol = 0;    ///< 0: compatible (IPv4 only), 1: between Linux systems, 3: as z/OS.
+    int protocol = 0;    ///< 0: compatible, 1: between Linux systems, 3: as z/OS.
     int buffer = 32768;  ///< Bytes of an I/O buffer: 584 to 65535.
     int mtu = 32760;     ///< At most buffer - 8.
     friend bool operator==(const CtcSettings&, const CtcSettings&) = default;

@@ -104,7 +104,7 @@ TEST(SystemConfig, ctc_channel_that_cannot_work_is_refused) {
     EXPECT_TRUE(contains(refused("protocol", "0.5"), "whole number"));
     EXPECT_TRUE(contains(refused("buffer", "583"), "use 584 to 65535"));
     EXPECT_TRUE(contains(refused("mtu", "32761"), "use 576 to 32760"));
-    EXPECT_TRUE(contains(refused("addresses", R"(["fd00::2", "fd00::1"])"), "or protocol = 1"));
+    EXPECT_TRUE(contains(refused("addresses", R"(["fd00::2", "fd00::1"])"), "carries IPv4 only"));
     EXPECT_TRUE(contains(refused("addresses", R"(["10.1.0.2", "10.1.0.2"])"), "the same address"));
 }
 

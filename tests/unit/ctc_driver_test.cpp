@@ -31,25 +31,25 @@ class CtcDriverTest : public ::testing::Test {
         return channel;
     }
     /// A thousand times as fast as the real one.
-    void start() {
-        end();
+    std::shared_ptr<CtcDriver> make() {
         CtcTimes times;
         for (auto* time : {&times.look, &times.retry_least, &times.retry_most, &times.follow, &times.patience_first,
                            &times.patience_second, &times.rest_first, &times.rest_second})
             *time = std::max(*time / 1000, 1ms);
-        driver_ = std::make_shared<CtcDriver>(io_.get_executor(), channel(), *MemberName::parse("MEMBER1"),
-                                              CtcWorld{kernel_, interfaces_, directory_.path() / "records", times},
-                                              [this] { return carries_; });
+        return std::make_shared<CtcDriver>(io_.get_executor(), channel(), *MemberName::parse("MEMBER1"),
+                                           CtcWorld{kernel_, interfaces_, directory_.path() / "records", times},
+                                           [this] { return carries_; });
+    }
+    void start() {
+        end();
+        driver_ = make();
         driver_->start();
     }
     void end() {
         if (driver_) std::exchange(driver_, nullptr)->stop();
     }
     std::string state() { return driver_->query().at("device_state").as_string().c_str(); }
-    std::string problem() {
-        const auto query = driver_->query();
-        return query.contains("device_problem") ? query.at("device_problem").as_string().c_str() : "";
-    }
+    std::string problem() { return driver_->problem(); }
     bool reaches(const std::string& wanted) {
         return ssi::testing::run_until(io_, [&] { return state() == wanted; });
     }
@@ -142,6 +142,20 @@ TEST_F(CtcDriverTest, retiring_undoes_everything_in_reverse_also_after_a_restart
     EXPECT_FALSE(interfaces_->has_address());
     EXPECT_FALSE(interfaces_->is_up());
     EXPECT_FALSE(kernel_->exists("sys/bus/ccwgroup/devices/0.0.0600"));
+}
+
+TEST_F(CtcDriverTest, successor_on_the_same_device_waits_until_all_is_undone) {
+    start();
+    ASSERT_TRUE(reaches("up"));
+    const auto old = driver_;
+    old->retire();
+    driver_ = make();
+    driver_->start(old);
+    ASSERT_TRUE(reaches("up"));
+    EXPECT_EQ(std::ranges::count(kernel_->written(), "ungroup=1"), 1);
+    EXPECT_EQ(std::ranges::count(kernel_->written(), "online=1"), 2);
+    driver_->retire();
+    EXPECT_TRUE(ssi::testing::run_until(io_, [&] { return std::filesystem::is_empty(directory_.path() / "records"); }));
 }
 
 TEST_F(CtcDriverTest, retiring_leaves_what_was_there_before) {

@@ -52,13 +52,6 @@ TEST_F(PointToPointTest, address_with_another_peer_does_not_fit) {
     EXPECT_FALSE(kernel_.look(wanted_)->address_fits);
 }
 
-TEST_F(PointToPointTest, carries_ipv6_as_well) {
-    wanted_ = {"lo", "fd00::1", "fd00::2", 1400};
-    ASSERT_TRUE(kernel_.set_up(wanted_.interface, true));
-    if (const auto added = kernel_.add_address(wanted_); !added) GTEST_SKIP() << "no IPv6: " << added.error().text();
-    EXPECT_TRUE(kernel_.look(wanted_)->address_fits);
-}
-
 TEST_F(PointToPointTest, missing_interface_is_seen_and_told) {
     wanted_.interface = "ctc9";
     EXPECT_FALSE(kernel_.look(wanted_)->present);

@@ -44,10 +44,13 @@ CtcDriver::CtcDriver(const asio::any_io_executor& executor, const ChannelConfig&
       record_(world_.records / device_->name()),
       calls_(executor, 1),
       wake_(executor),
-      ready_(executor) {}
+      ready_(executor),
+      end_(executor) {}
 
-void CtcDriver::start() {
-    asio::co_spawn(executor_, [self = shared_from_this()] { return self->run(); }, asio::detached);
+void CtcDriver::start(std::shared_ptr<CtcDriver> before) {
+    asio::co_spawn(
+        executor_, [self = shared_from_this(), before = std::move(before)] { return self->run(before); },
+        asio::detached);
 }
 
 void CtcDriver::stop() {
@@ -67,13 +70,19 @@ asio::awaitable<std::string> CtcDriver::wait_for_interface() {
 }
 
 boost::json::object CtcDriver::query() const {
-    boost::json::object entry{
-        {"driver", "ctc"}, {"device", device_->name()}, {"interface", wanted_.interface}, {"device_state", state_}};
-    if (!problem_.empty()) entry["device_problem"] = problem_;
-    return entry;
+    return {{"interface", wanted_.interface}, {"device", device_->name()}, {"device_state", state_}};
 }
 
-asio::awaitable<void> CtcDriver::run() {
+asio::awaitable<void> CtcDriver::wait_for_end() {
+    while (!ended_) co_await end_.wait();
+}
+
+asio::awaitable<void> CtcDriver::run(std::shared_ptr<CtcDriver> before) {
+    if (before) {
+        co_await before->wait_for_end();
+        record_ = CtcRecord(world_.records / device_->name());  // as that one left it
+        before.reset();
+    }
     while (!stopping_) {
         Result<CtcView> view;
         if (carries_()) {
@@ -99,6 +108,8 @@ asio::awaitable<void> CtcDriver::run() {
         }
     }
     if (retiring_) co_await undo();
+    ended_ = true;
+    end_.notify();
 }
 
 asio::awaitable<Result<CtcView>> CtcDriver::look() {

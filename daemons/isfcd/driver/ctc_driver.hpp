@@ -37,19 +37,24 @@ class CtcDriver : public std::enable_shared_from_this<CtcDriver> {
     CtcDriver(const CtcDriver&) = delete;
     CtcDriver& operator=(const CtcDriver&) = delete;
 
-    void start();
+    /// `before`: a driver that was retired from the same device; this one begins when that has ended. May be empty.
+    void start(std::shared_ptr<CtcDriver> before = nullptr);
     /// Leaves the adapter as it is: isfcd ends or restarts, and finds it again.
     void stop();
     /// The channel is no more: undoes in reverse what this member's isfcd did, and ends. May take seconds.
     void retire();
 
-    /// The interface once it is up ("ctc0"); empty after stop(). For one waiting coroutine.
+    /// The interface once it is up ("ctc0"); empty after stop() or retire(). For one waiting coroutine.
     boost::asio::awaitable<std::string> wait_for_interface();
-    /// device, interface, device_state (missing, ungrouped, offline, online, up, carries), and device_problem if any.
+    [[nodiscard]] const ChannelConfig& channel() const { return channel_; }
+    /// Why the device cannot be used at present; empty: nothing known.
+    [[nodiscard]] const std::string& problem() const { return problem_; }
+    /// interface, device, device_state (missing, ungrouped, offline, online, up, carries).
     [[nodiscard]] boost::json::object query() const;
 
   private:
-    boost::asio::awaitable<void> run();
+    boost::asio::awaitable<void> run(std::shared_ptr<CtcDriver> before);
+    boost::asio::awaitable<void> wait_for_end();
     boost::asio::awaitable<Result<CtcView>> look();
     boost::asio::awaitable<Result<void>> perform(CtcStep step);
     boost::asio::awaitable<void> undo();
@@ -70,11 +75,13 @@ class CtcDriver : public std::enable_shared_from_this<CtcDriver> {
     BlockingCalls calls_;
     Signal wake_;   // for run()
     Signal ready_;  // for wait_for_interface()
+    Signal end_;    // for wait_for_end()
     std::string state_ = "missing";
     std::string problem_;
     bool up_ = false;
     bool stopping_ = false;
     bool retiring_ = false;
+    bool ended_ = false;
 };
 
 }  // namespace ssi::isfc

@@ -72,7 +72,7 @@ Result<Address> address_of(const PointToPoint& wanted, rtnl_link* link) {
     for (const bool local : {true, false}) {
         nl_addr* parsed = nullptr;
         const auto& text = local ? wanted.local : wanted.peer;
-        if (const int error = nl_addr_parse(text.c_str(), AF_UNSPEC, &parsed); error < 0)
+        if (const int error = nl_addr_parse(text.c_str(), AF_INET, &parsed); error < 0)
             return refused(std::format("give address {} to", text), wanted.interface, error);
         const NetworkAddress owned(parsed);
         const int error =

@@ -10,7 +10,7 @@ namespace ssi::isfc {
 /// How an interface is to be.
 struct PointToPoint {
     std::string interface;
-    std::string local;  ///< IPv4 or IPv6, as `peer`; numeric.
+    std::string local;  ///< IPv4, as `peer`; numeric.
     std::string peer;
     int mtu = 0;
 };

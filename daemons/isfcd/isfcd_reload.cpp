@@ -16,8 +16,10 @@ std::unexpected<Error> wants_restart(const std::string& what, const std::string&
                    "systemctl restart isfcd");
 }
 
-boost::json::object change(const std::string& object, const std::string& what) {
-    return {{"object", object}, {"change", what}};
+/// Notes what is changed, before it is.
+void note(boost::json::array& changes, const std::string& object, const std::string& what) {
+    log::notice(std::format("reload: {}: {}", object, what));
+    changes.push_back({{"object", object}, {"change", what}});
 }
 
 }  // namespace
@@ -31,21 +33,17 @@ struct Isfcd::Fresh {
 };
 
 Result<std::string> Isfcd::reload() {
-    const auto config = load_system_config(paths_.config);
-    if (!config) return std::unexpected(config.error());
-    return reload(*config);
+    auto config = load_system_config(paths_.config);
+    if (config) return reload(*config);
+    config.error().remedy = "nothing was changed; mend it and try again";
+    return std::unexpected(config.error());
 }
 
 Result<std::string> Isfcd::reload(const SystemConfig& config) {
     auto fresh = read_fresh(config);
     if (!fresh) return std::unexpected(fresh.error());
-    auto changes = take_over(config, *std::move(fresh));
-    for (const auto& one : changes) {
-        const auto& entry = one.as_object();
-        log::notice(std::format("reload: {}: {}", std::string_view(entry.at("object").as_string()),
-                                std::string_view(entry.at("change").as_string())));
-    }
-    return boost::json::serialize(boost::json::object{{"v", 1}, {"changes", std::move(changes)}});
+    return boost::json::serialize(
+        boost::json::object{{"v", 1}, {"changes", take_over(config, *std::move(fresh))}});
 }
 
 Result<Isfcd::Fresh> Isfcd::read_fresh(const SystemConfig& config) const {
@@ -83,17 +81,17 @@ boost::json::array Isfcd::take_over(const SystemConfig& config, Fresh fresh) {
     boost::json::array changes;
     const auto timing = Timing::scaled(config.timing.scale);
     if (timing.heartbeat != settings_.timing.heartbeat)
-        changes.push_back(change("timing.scale", "counts for channels from when they are made anew"));
+        note(changes, "timing.scale", "counts for channels from when they are made anew");
     settings_.own = fresh.own;
     settings_.timing = timing;
     paths_.pki = fresh.pki;
     if (fresh.services != offers_->configured()) {
-        changes.push_back(change("services", "changed"));
+        note(changes, "services", "changed");
         offers_->configure(std::move(fresh.services));
     }
     const bool renew = !fresh.identity.is_same(*identity_);
     if (renew) {
-        changes.push_back(change("certificates", "new; channels are made anew with them, one after the other"));
+        note(changes, "certificates", "new; channels are made anew with them, one after the other");
         fresh.identity.number = identity_->number + 1;
         identity_ = std::make_shared<const OwnIdentity>(std::move(fresh.identity));
         certificates_->notify();
@@ -104,7 +102,7 @@ boost::json::array Isfcd::take_over(const SystemConfig& config, Fresh fresh) {
             ++one;
             continue;
         }
-        changes.push_back(change(std::format("member {}", name), "removed"));
+        note(changes, std::format("member {}", name), "removed");
         peer->stop(std::format("{} is no member any more", name));
         settings_.on_event({name, "", "removed", "system.toml does not name it any more"});
         std::error_code not_empty;
@@ -122,12 +120,12 @@ boost::json::array Isfcd::take_over(const SystemConfig& config, Fresh fresh) {
                  {std::pair(&differs.added, "added"), std::pair(&differs.removed, "removed"),
                   std::pair(&differs.changed, "changed")})
                 for (const auto& channel : *channels)
-                    changes.push_back(change(std::format("channel {} to {}", channel, name), what));
+                    note(changes, std::format("channel {} to {}", channel, name), what);
             peer->set_channels(file, timing);
             if (renew) peer->set_identity(identity_);
             continue;
         }
-        changes.push_back(change(std::format("member {}", name), "added"));
+        note(changes, std::format("member {}", name), "added");
         peers_[name] = make_link(config, member);
         peers_[name]->offers_changed();
         peers_[name]->start();

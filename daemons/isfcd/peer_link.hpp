@@ -90,7 +90,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
         explicit Connector(const boost::asio::any_io_executor& executor) : changed(executor) {}
         Signal changed;  // the channel was lost, or one of these two changed
         bool wanted = true;
-        bool renew = false;  // make it anew although it is up
+        bool renew = false;    // make it anew although it is up
+        bool at_once = false;  // the peer closed it to have it made anew
     };
 
     // LinkObserver

@@ -59,7 +59,7 @@ asio::awaitable<void> PeerLink::keep_connected(std::string channel, std::shared_
                 return entry != nullptr && entry->live;
             };
             while (keeps()) co_await connector->changed.wait();
-            if (connector->renew) continue;
+            if (connector->renew || std::exchange(connector->at_once, false)) continue;
             // A channel that worked is tried again soon; one that breaks as soon as it is made, ever more seldom.
             if (Time::clock::now() - since > settings_.timing.backoff_most) backoff = settings_.timing.backoff_least;
         }
@@ -210,7 +210,7 @@ asio::awaitable<void> PeerLink::renew_channels() {
             connector->second->renew = true;
             connector->second->changed.notify();
         } else if (const auto found = channels_.find(roster_.find(*name)->live->id); found != channels_.end()) {
-            const Error reason{ErrorCode::kChannelFailed, "the channel is to be made anew", *name, ""};
+            const Error reason{ErrorCode::kChannelRenewed, "the channel is to be made anew", *name, ""};
             found->second->close(reason, Goodbye{false, reason});
         }
         const auto waits = [&] {
@@ -236,13 +236,12 @@ void PeerLink::problem(const std::string& channel, const Error& error) {
 void PeerLink::channel_gone(const Channel& channel, std::uint64_t resent, const Error& reason) {
     const auto& name = channel.name();
     const CarriedBytes carried{channel.counters().sent_bytes, channel.counters().received_bytes, resent};
-    if (roster_.went_down(name, channel.id(), carried, Time::clock::now())) {
-        const auto* entry = roster_.find(name);
-        if (!entry->deactivated) {
-            problem(name, reason);
-            settings_.on_event({peer_.name.str(), name, "down", reason.what});
-        }
+    if (roster_.went_down(name, channel.id(), carried, Time::clock::now()) && !roster_.find(name)->deactivated) {
+        if (reason.code != ErrorCode::kChannelRenewed) problem(name, reason);
+        settings_.on_event({peer_.name.str(), name, "down", reason.what});
     }
+    if (const auto found = connectors_.find(name); found != connectors_.end())
+        found->second->at_once = reason.code == ErrorCode::kChannelRenewed;
     wake_connector(name);
     renewal_.notify();
 }

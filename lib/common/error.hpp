@@ -42,6 +42,7 @@ enum class ErrorCode : std::uint16_t {
     kLastChannel = 4012,         ///< deactivating the last working channel of a link
     kChannelDeactivated = 4013,  ///< a handshake on a channel that was taken down here
     kEncryptionDiffers = 4014,   ///< one end of a channel encrypts, the other does not
+    kChannelRenewed = 4015,      ///< closed to be made anew; no fault
     kDeviceRefused = 4020,       ///< the kernel refused a step with the device under a channel
     // 5000: configuration
     kConfigInvalid = 5001,  ///< system.toml: syntax or contents

@@ -77,6 +77,8 @@ TEST(LinkRendering, streams_have_a_line_each) {
 TEST(LinkRendering, changes_are_sentences) {
     EXPECT_EQ(render_channel(document(R"({"v":1,"member":"M2","channel":"0","state":"up","changed":false})")).value(),
               "channel 0 to M2 is up, as it was\n");
+    EXPECT_EQ(render_channel(document(R"({"v":1,"member":"M2","channel":"0","state":"down","changed":true})")).value(),
+              "channel 0 to M2 is activated; islink list shows whether it comes up\n");
     EXPECT_EQ(render_reload(document(R"({"v":1,"changes":[]})")).value(), "isfcd: nothing has changed\n");
     EXPECT_EQ(render_reload(document(R"({"v":1,"changes":[{"object":"channel 1 to M2","change":"added"}]})")).value(),
               "channel 1 to M2: added\n");

@@ -68,8 +68,10 @@ std::string peer_certificate(const json::Object& channel) {
 Result<std::string> describe_link(const json::Object& link) {
     const auto channels = entries(link, "channels");
     if (!channels) return std::unexpected(channels.error());
-    auto result = std::format("Link to {}: {} for {}, {} streams\n", printable(text_of(link, "member")),
-                              printable(text_of(link, "state")), duration(since(link)), number_of(link, "streams"));
+    const auto streams = number_of(link, "streams");
+    auto result = std::format("Link to {}: {} for {}, {} {}\n", printable(text_of(link, "member")),
+                              printable(text_of(link, "state")), duration(since(link)), streams,
+                              streams == "1" ? "stream" : "streams");
     if (const auto services = list_of(link, "services"); !services.empty())
         result += std::format("  Services: {}\n", printable(services));
     if (const auto counters = json::object(link, "counters"))
@@ -180,8 +182,11 @@ Result<std::string> render_channel(const json::Object& document) {
     const auto channel = json::text(document, "channel");
     if (!channel) return std::unexpected(channel.error());
     const auto state = text_of(document, "state");
-    return printable(std::format("channel {} to {} is {}{}", *channel, text_of(document, "member"), state,
-                                 json::boolean_or(document, "changed", true) ? "" : ", as it was")) +
+    const bool changed = json::boolean_or(document, "changed", true);
+    // It takes a moment, and the other member: ssictl does not wait for either.
+    const auto is = changed && state == "down" ? "is activated; islink list shows whether it comes up" : "is " + state;
+    return printable(std::format("channel {} to {} {}{}", *channel, text_of(document, "member"), is,
+                                 changed ? "" : ", as it was")) +
            '\n';
 }
 

@@ -184,13 +184,14 @@ bool LogicalLink::all_late() const {
 }
 
 /// A channel is late when its oldest frame is under way for longer than its patience, although others have delivered
-/// what was sent well after it, or have nothing to do. When all stand still it is the peer that is held up.
+/// what was sent well after it; or for longer than the patience of any, when the others have nothing left to do: then
+/// the windows are full of what waits for this frame. When all stand still it is the peer that is held up.
 void LogicalLink::judge(ChannelId id, Channel& channel, Time now) {
     auto& flight = channel.flight;
     if (!channel.tells_arrived || channel.is_late || flight.is_empty()) return;
     const auto sent = flight.oldest().sent;
-    const auto patience = flight.patience();
-    if (now - sent <= patience) return;
+    auto patience = flight.patience();
+    auto least_patience = patience;
     bool others = false;
     bool others_idle = true;
     bool others_deliver = false;
@@ -199,8 +200,11 @@ void LogicalLink::judge(ChannelId id, Channel& channel, Time now) {
         others = true;
         others_idle &= one.flight.is_empty();
         others_deliver |= one.flight.latest_arrived() >= sent + patience / 2;
+        if (one.flight.delay().count() > 0) least_patience = std::min(least_patience, one.flight.patience());
     }
     if (!others || !(others_idle || others_deliver)) return;
+    if (others_idle) patience = least_patience;
+    if (now - sent <= patience) return;
     channel.is_late = true;
     ++counters_.late_channels;
     rescue(flight);

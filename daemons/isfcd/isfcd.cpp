@@ -21,7 +21,7 @@ constexpr auto kCertificatesLooked = std::chrono::hours(24);
 }  // namespace
 
 Result<std::shared_ptr<Isfcd>> Isfcd::create(const asio::any_io_executor& executor, const SystemConfig& config,
-                                             const MemberName& own, IsfcdPaths paths, LinkOptions options) {
+                                             const MemberName& own, IsfcdPaths paths) {
     const auto* member = config.find(own);
     if (member == nullptr)
         return failure(ErrorCode::kMemberUnknown, std::format("{} is no member", own.str()), own.str());
@@ -38,8 +38,8 @@ Result<std::shared_ptr<Isfcd>> Isfcd::create(const asio::any_io_executor& execut
     daemon->settings_ = {*member,
                          config.cluster,
                          config.cluster_uuid,
-                         Timing::scaled(config.timing.scale),
-                         options,
+                         Timing::of(config),
+                         {.memory = static_cast<std::size_t>(config.link.memory_mib) << 20},
                          paths.runtime,
                          std::make_shared<BlockPool>(),
                          [weak = std::weak_ptr(daemon)](const IsfcEvent& event) {
@@ -179,7 +179,8 @@ asio::awaitable<Result<void>> Isfcd::hand_over(Greeted greeted) {
 
 asio::awaitable<void> Isfcd::watch_certificates() {
     while (!stopping_) {
-        warn_of_expiry(identity_->files, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        for (const auto& warning : expiry_warnings(identity_->files, now)) log::warning("certificates", warning);
         co_await certificates_->wait(Signal::Time::clock::now() + kCertificatesLooked);
     }
 }

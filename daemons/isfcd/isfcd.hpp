@@ -32,7 +32,7 @@ class Isfcd : public IsfcControl, public std::enable_shared_from_this<Isfcd> {
     /// Reads isfc.d and the certificates. Errors: kConfigInvalid, kConfigMissing, kCertificateInvalid.
     [[nodiscard]] static Result<std::shared_ptr<Isfcd>> create(const boost::asio::any_io_executor& executor,
                                                                const SystemConfig& config, const MemberName& own,
-                                                               IsfcdPaths paths, LinkOptions options = {});
+                                                               IsfcdPaths paths);
     /// Makes the runtime directory and begins to work. Error: kSystemFailed.
     [[nodiscard]] Result<void> start();
     /// Ends all streams and channels; the executor runs out of work once they are gone (after one heartbeat at most).

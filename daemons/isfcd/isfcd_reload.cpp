@@ -42,8 +42,7 @@ Result<std::string> Isfcd::reload() {
 Result<std::string> Isfcd::reload(const SystemConfig& config) {
     auto fresh = read_fresh(config);
     if (!fresh) return std::unexpected(fresh.error());
-    return boost::json::serialize(
-        boost::json::object{{"v", 1}, {"changes", take_over(config, *std::move(fresh))}});
+    return boost::json::serialize(boost::json::object{{"v", 1}, {"changes", take_over(config, *std::move(fresh))}});
 }
 
 Result<Isfcd::Fresh> Isfcd::read_fresh(const SystemConfig& config) const {
@@ -79,7 +78,9 @@ Result<Isfcd::Fresh> Isfcd::read_fresh(const SystemConfig& config) const {
 
 boost::json::array Isfcd::take_over(const SystemConfig& config, Fresh fresh) {
     boost::json::array changes;
-    const auto timing = Timing::scaled(config.timing.scale);
+    const auto timing = Timing::of(config);
+    if (static_cast<std::size_t>(config.link.memory_mib) << 20 != settings_.link.memory)
+        note(changes, "link.memory_mib", "counts when isfcd is started again");
     if (timing.heartbeat != settings_.timing.heartbeat)
         note(changes, "timing.scale", "counts for channels from when they are made anew");
     settings_.own = fresh.own;

@@ -9,4 +9,10 @@ Timing Timing::scaled(double scale) {
     return timing;
 }
 
+Timing Timing::of(const SystemConfig& config) {
+    auto timing = scaled(config.timing.scale);
+    timing.link_timeout = config.link.timeout;
+    return timing;
+}
+
 }  // namespace ssi::isfc

@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#include "lib/common/system_config.hpp"
+
 namespace ssi::isfc {
 
 struct Timing {
@@ -14,6 +16,7 @@ struct Timing {
     std::chrono::milliseconds link_timeout{5'000};  ///< Streams wait so long for a channel.
 
     [[nodiscard]] static Timing scaled(double scale);
+    [[nodiscard]] static Timing of(const SystemConfig& config);
     [[nodiscard]] std::chrono::milliseconds silence() const { return heartbeat * silent_heartbeats; }
 };
 

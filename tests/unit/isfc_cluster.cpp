@@ -254,6 +254,8 @@ TestCluster::TestCluster(const ClusterOptions& options) : options_(options) {
     config.cluster = "test";
     config.cluster_uuid = "11111111-2222-3333-4444-555555555555";
     config.timing.scale = options.scale;
+    config.link.timeout = Timing::scaled(options.scale).link_timeout;
+    config.link.memory_mib = options.memory_mib;
     const int members = static_cast<int>(options.members);
     for (int member = 1; member <= members; ++member)
         config.members.push_back({*MemberName::parse(name_of(member)), *MemberSlot::from(member), name_of(member)});
@@ -321,10 +323,8 @@ void TestCluster::start(int member) {
     const IsfcdPaths paths{
         runtime(member), {}, directory_.path() / std::format("isfc{}.d", member), pki(member), config_file(member)};
     const auto started = process->run([&]() -> std::string {
-        LinkOptions options;
-        options.memory = options_.memory;
         auto created = Isfcd::create(process->context.get_executor(), configs_.at(member),
-                                     *MemberName::parse(name_of(member)), paths, options);
+                                     *MemberName::parse(name_of(member)), paths);
         if (!created) return created.error().text();
         process->daemon = *created;
         const auto begun = process->daemon->start();

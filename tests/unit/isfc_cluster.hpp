@@ -81,8 +81,8 @@ struct ClusterOptions {
     std::size_t members = 2;
     std::size_t channels = 1;
     double scale = 1.0;
-    bool proxies = false;                       ///< Between the first two members.
-    std::size_t memory = LinkOptions().memory;  ///< Of each logical link.
+    bool proxies = false;  ///< Between the first two members.
+    int memory_mib = 64;   ///< Of each logical link.
 };
 
 class TestCluster {

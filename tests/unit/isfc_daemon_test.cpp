@@ -131,7 +131,7 @@ TEST(Isfcd, program_that_dies_with_unread_bytes_resets_the_other_one) {
 }
 
 TEST(Isfcd, stalled_reader_stops_only_its_own_stream) {
-    TestCluster cluster({.memory = 2 << 20});
+    TestCluster cluster({.memory_mib = 2});
     cluster.start_all();
     LocalServer server(cluster.services(2) / "sink");
     auto stalled = LocalSocket::connect(cluster.path(1, 2, "sink"));

@@ -142,6 +142,26 @@ TEST(CertificateRotation, to_what_the_peer_does_not_accept_leaves_the_old_connec
     conversation.goes_on();
 }
 
+TEST(CertificateExpiry, is_warned_of_from_30_days_before) {
+    using std::chrono::days;
+    const std::chrono::sys_seconds now{days(20'000)};
+    const auto ends = [&](const std::string& name, days left) {
+        pki::CertificateFacts facts;
+        facts.member = name;
+        facts.valid_until = now + left;
+        return facts;
+    };
+    pki::MemberFiles files{ends("MEMBER1", days(31)), {ends("old", days(31))}};
+    EXPECT_TRUE(expiry_warnings(files, now).empty());
+    const auto soon = expiry_warnings(files, now + days(1));
+    ASSERT_EQ(soon.size(), 2U);
+    EXPECT_EQ(soon[0].what, "the certificate of MEMBER1 expires in 30 days (2024-11-04)");
+    EXPECT_TRUE(soon[1].remedy.starts_with("ssictl ca rotate --authority")) << soon[1].remedy;
+    EXPECT_TRUE(expiry_warnings(files, now + days(32)).at(0).what.contains("has expired"));
+    files.authorities.insert(files.authorities.begin(), ends("new", days(9'000)));
+    EXPECT_EQ(expiry_warnings(files, now + days(32)).size(), 1U) << "the old authority is being replaced";
+}
+
 TEST(CertificateExpiry, is_shown) {
     TestCluster cluster;
     ASSERT_TRUE(pki::issue_certificate(cluster.authority(), *MemberName::parse("MEMBER1"), pki::Overwrite::kYes,

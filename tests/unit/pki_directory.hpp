@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <format>
 #include <initializer_list>
 #include <string>
 

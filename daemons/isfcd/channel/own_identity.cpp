@@ -4,18 +4,16 @@
 #include <format>
 #include <utility>
 
-#include "lib/common/log.hpp"
-
 namespace ssi::isfc {
 namespace {
 
-void warn(const std::string& whose, const pki::CertificateFacts& certificate, std::chrono::sys_seconds now,
-          const std::string& remedy) {
+void judge(std::vector<Error>& warnings, const std::string& whose, const pki::CertificateFacts& certificate,
+           std::chrono::sys_seconds now, const std::string& remedy) {
     if (certificate.valid_until - now > pki::kRenewalTime) return;
     const auto left = std::chrono::floor<std::chrono::days>(certificate.valid_until - now).count();
     const auto what = left < 0 ? std::format("{} has expired: no channel can be made with it", whose)
                                : std::format("{} expires in {} days ({:%F})", whose, left, certificate.valid_until);
-    log::warning("certificates", Error{ErrorCode::kCertificateInvalid, what, certificate.member, remedy});
+    warnings.push_back({ErrorCode::kCertificateInvalid, what, certificate.member, remedy});
 }
 
 }  // namespace
@@ -33,12 +31,14 @@ bool OwnIdentity::is_same(const OwnIdentity& other) const {
     return files.own == other.files.own && files.authorities == other.files.authorities;
 }
 
-void warn_of_expiry(const pki::MemberFiles& files, std::chrono::sys_seconds now) {
-    warn(std::format("the certificate of {}", files.own.member), files.own, now,
-         "ssictl ca rotate, copy the new files to each member, ssictl reload there");
+std::vector<Error> expiry_warnings(const pki::MemberFiles& files, std::chrono::sys_seconds now) {
+    std::vector<Error> warnings;
+    judge(warnings, std::format("the certificate of {}", files.own.member), files.own, now,
+          "ssictl ca rotate, copy the new files to each member, ssictl reload there");
     if (!files.authorities.empty())
-        warn("the cluster's certificate authority", files.authorities.front(), now,
-             "ssictl ca rotate --authority, copy the new files to each member, ssictl reload there");
+        judge(warnings, "the cluster's certificate authority", files.authorities.front(), now,
+              "ssictl ca rotate --authority, copy the new files to each member, ssictl reload there");
+    return warnings;
 }
 
 }  // namespace ssi::isfc

@@ -1,8 +1,10 @@
 #pragma once
 /// What this member shows to its peers, and by which authorities it knows them.
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "daemons/isfcd/channel/transport.hpp"
 #include "lib/common/error.hpp"
@@ -22,8 +24,8 @@ struct OwnIdentity {
     [[nodiscard]] bool is_same(const OwnIdentity& other) const;
 };
 
-/// Logs a warning for each of our certificates that ends within pki::kRenewalTime, or has ended. An authority that is
-/// being replaced may end.
-void warn_of_expiry(const pki::MemberFiles& files, std::chrono::sys_seconds now);
+/// A warning for each of our certificates that ends within pki::kRenewalTime, or has ended. An authority that is being
+/// replaced may end.
+[[nodiscard]] std::vector<Error> expiry_warnings(const pki::MemberFiles& files, std::chrono::sys_seconds now);
 
 }  // namespace ssi::isfc

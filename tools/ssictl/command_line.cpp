@@ -188,12 +188,12 @@ class CommandLine {
             command_ = show_;
         });
         add_watch(islink);
-        auto* activate = isfcd_call(islink, "activate", "Bring a channel back, or add one that system.toml has not",
-                                    [this]() -> std::pair<std::string, std::vector<std::string>> {
-                                        if (own_address_.empty()) return {"Activate", {member_, channel_}};
-                                        return {"AddChannel",
-                                                {member_, channel_, own_address_, peer_address_, interface_, port_}};
-                                    });
+        auto* activate =
+            isfcd_call(islink, "activate", "Bring a channel back, or add one that system.toml has not",
+                       [this]() -> std::pair<std::string, std::vector<std::string>> {
+                           if (own_address_.empty()) return {"Activate", {member_, channel_}};
+                           return {"AddChannel", {member_, channel_, own_address_, peer_address_, interface_, port_}};
+                       });
         auto* own = activate->add_option("--own-address", own_address_, "A new channel: address of this member");
         auto* peer = activate->add_option("--peer-address", peer_address_, "A new channel: address of the peer");
         own->needs(peer)->needs(activate->get_option("--peer"));
@@ -249,7 +249,8 @@ class CommandLine {
             rotate_.directory = directory_;
             command_ = rotate_;
         });
-        auto* retire = authority->add_subcommand("retire", "End what rotate --authority began: trust the new one alone");
+        auto* retire =
+            authority->add_subcommand("retire", "End what rotate --authority began: trust the new one alone");
         retire->callback([this] { command_ = RetireAuthority{directory_}; });
         for (auto* verb : {rotate, retire})
             verb->add_option("--directory", directory_, "Where the authority lies")->capture_default_str();

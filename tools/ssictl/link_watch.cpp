@@ -90,13 +90,13 @@ Result<std::string> render_watch_lines(const json::Object& interval) {
     if (!channels) return std::unexpected(channels.error());
     std::string result;
     for (const auto& channel : *channels)
-        result += printable(std::format(
-                      "{} {} {} {} out {} in {} re-sent {} round trip {}", text_of(interval, "time"),
-                      text_of(channel, "member"), text_of(channel, "channel"), text_of(channel, "state"),
-                      per_second(channel, "out_bytes_per_s"), per_second(channel, "in_bytes_per_s"),
-                      per_second(channel, "resent_bytes_per_s"),
-                      channel.contains("round_trip_us") ? round_trip(channel, "round_trip_us") : "-")) +
-                  '\n';
+        result +=
+            printable(std::format("{} {} {} {} out {} in {} re-sent {} round trip {}", text_of(interval, "time"),
+                                  text_of(channel, "member"), text_of(channel, "channel"), text_of(channel, "state"),
+                                  per_second(channel, "out_bytes_per_s"), per_second(channel, "in_bytes_per_s"),
+                                  per_second(channel, "resent_bytes_per_s"),
+                                  channel.contains("round_trip_us") ? round_trip(channel, "round_trip_us") : "-")) +
+            '\n';
     return result;
 }
 

@@ -18,7 +18,8 @@ class LinkWatch {
     /// `member`: the peer whose channels are watched; empty: all.
     explicit LinkWatch(std::string member) : member_(std::move(member)) {}
 
-    /// Takes the document of `now`. Returns {"interval_ms","channels":[{member,channel,state,encryption,out_bytes_per_s,
+    /// Takes the document of `now`. Returns
+    /// {"interval_ms","channels":[{member,channel,state,encryption,out_bytes_per_s,
     /// in_bytes_per_s,resent_bytes_per_s,round_trip_us}]} since the one before; nothing for the first. What isfcd
     /// counts anew after its restart counts from zero. Errors: kMemberUnknown, kProtocolViolated.
     [[nodiscard]] Result<std::optional<json::Object>> next(const json::Object& document, Time now);

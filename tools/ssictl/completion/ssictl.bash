@@ -80,7 +80,7 @@ _ssictl() {
         guests) choices=$(ssictl guest list --names 2>/dev/null) ;;
         members) choices=$(ssictl query ssi --names 2>/dev/null) ;;
         peers) choices=$(ssictl islink list --names 2>/dev/null) ;;
-        channels) choices=$(ssictl islink list 2>/dev/null | awk 'NR > 1 && $3 { print $3 }' | sort -u) ;;
+        channels) choices=$(ssictl islink list 2>/dev/null | awk 'NR > 1 && NF > 3 && $1 != "WARNING:" { print $3 }' | sort -u) ;;
         interfaces) choices=$(ls /sys/class/net) ;;
         *) choices=${choices// /$'\n'} ;;
     esac

@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "daemons/isfcd/driver/ctc_driver.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::isfc {
@@ -64,6 +65,7 @@ void PeerLink::start() {
     update_listeners();
     asio::co_spawn(executor_, [self = shared_from_this()] { return self->maintain(); }, asio::detached);
     warn_of_clear_channels();
+    update_drivers();
     for (const auto& [name, entry] : roster_.entries()) begin_connecting(name);
 }
 
@@ -78,6 +80,7 @@ void PeerLink::stop(const std::string& why) {
         connector->wanted = false;
         connector->changed.notify();
     }
+    for (const auto& [name, driver] : drivers_) driver->stop();
 }
 
 // --- channels ---

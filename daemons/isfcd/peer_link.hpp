@@ -27,6 +27,8 @@
 
 namespace ssi::isfc {
 
+class CtcDriver;
+
 /// What all links of this member share.
 struct LinkSettings {
     MemberConfig own;
@@ -110,6 +112,9 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     void on_frame(ChannelId channel, InFrame frame, Time now) override;
     void on_closed(ChannelId channel, const Error& reason, bool session_ends) override;
 
+    void update_drivers();
+    boost::asio::awaitable<std::optional<std::string>> interface_for(std::string channel);
+    [[nodiscard]] bool has_interface(const std::string& channel) const;
     void begin_connecting(const std::string& channel);
     boost::asio::awaitable<void> keep_connected(std::string channel, std::shared_ptr<Connector> connector);
     boost::asio::awaitable<void> renew_channels();
@@ -168,6 +173,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     std::map<StreamId, Opening> openings_;
     std::set<std::shared_ptr<Signal>> waiting_;  // for the link to come up, or for stop()
     std::map<std::string, std::shared_ptr<Connector>> connectors_;
+    std::map<std::string, std::shared_ptr<CtcDriver>> drivers_;  // of the channels that have one
     Signal renewal_;  // something that renew_channels() waits for has changed
     bool renewing_ = false;
     std::set<std::string> announced_;

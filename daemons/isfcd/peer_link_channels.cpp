@@ -41,16 +41,21 @@ void PeerLink::begin_connecting(const std::string& channel) {
 asio::awaitable<void> PeerLink::keep_connected(std::string channel, std::shared_ptr<Connector> connector) {
     auto backoff = settings_.timing.backoff_least;
     while (connector->wanted) {
+        const auto interface = co_await interface_for(channel);  // may take long: only then look at the rest
+        if (!connector->wanted) co_return;
+        if (!interface) continue;  // its driver was replaced
         const Made made{roster_.find(channel)->config, identity_->number, session_.own()};
         const auto identity = identity_;
         connector->renew = false;
-        auto greeted = co_await connect_channel(made.config, identity->tls, settings_.cluster, settings_.timing,
+        auto bound = made.config;
+        bound.lower.interface = *interface;
+        auto greeted = co_await connect_channel(bound, identity->tls, settings_.cluster, settings_.timing,
                                                 hello(channel), *settings_.pool);
         if (!connector->wanted) co_return;
         auto adopted = greeted ? check_answer(channel, greeted->hello) : std::unexpected(greeted.error());
         if (adopted) adopted = adopt(std::move(*greeted), made, {});
         if (!adopted) {
-            problem(channel, adopted.error());
+            if (has_interface(channel)) problem(channel, adopted.error());
         } else {
             const auto since = Time::clock::now();
             const auto keeps = [&] {
@@ -123,6 +128,7 @@ void PeerLink::set_channels(const std::vector<ChannelConfig>& file, const Timing
         channel_changed(name, "removed", "system.toml does not name it any more");
     }
     roster_.set_file(file, Time::clock::now());
+    update_drivers();
     for (const auto& name : changes.added) begin_connecting(name);
     // A changed one that is up is made anew while the old connection carries on; one that is down is tried at once.
     for (const auto& name : changes.changed) {
@@ -144,6 +150,7 @@ void PeerLink::set_identity(std::shared_ptr<const OwnIdentity> identity) {
 Result<void> PeerLink::add_channel(const ChannelConfig& channel) {
     if (auto added = roster_.add(channel, Time::clock::now()); !added) return added;
     channel_changed(channel.name, "down", "added");
+    update_drivers();
     begin_connecting(channel.name);
     return {};
 }
@@ -152,6 +159,7 @@ Result<bool> PeerLink::activate(const std::string& channel) {
     auto changed = roster_.activate(channel, Time::clock::now());
     if (!changed || !*changed) return changed;
     channel_changed(channel, "down", "activated");
+    update_drivers();
     begin_connecting(channel);
     begin_renewing();
     return changed;
@@ -165,6 +173,7 @@ Result<bool> PeerLink::deactivate(const std::string& channel, bool force) {
                                  std::format("channel {} is deactivated on {}", channel, settings_.own.name.str()),
                                  channel, std::format("activate it there: ssictl islink activate {}", channel)});
     if (added_here) roster_.remove(channel);
+    update_drivers();
     channel_changed(channel, added_here ? "removed" : "deactivated", "by the administrator");
     renewal_.notify();
     return changed;

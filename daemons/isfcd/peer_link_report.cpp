@@ -2,6 +2,7 @@
 #include <format>
 #include <utility>
 
+#include "daemons/isfcd/driver/ctc_driver.hpp"
 #include "daemons/isfcd/peer_link.hpp"
 
 namespace ssi::isfc {
@@ -78,6 +79,10 @@ boost::json::object PeerLink::describe_channel(const ChannelEntry& entry) const 
     result["received_bytes"] = received;
     result["resent_bytes"] = resent;
     if (!entry.problem.empty()) result["problem"] = entry.problem;
+    if (const auto driver = drivers_.find(entry.config.name); driver != drivers_.end()) {
+        for (const auto& field : driver->second->query()) result[field.key()] = field.value();
+        if (!driver->second->problem().empty()) result["problem"] = driver->second->problem();
+    }
     return result;
 }
 

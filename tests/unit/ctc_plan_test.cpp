@@ -24,7 +24,7 @@ class CtcPlanTest : public ::testing::Test {
     CtcDecision decide(CtcPlan& plan) { return plan.decide(view_, now_); }
     void set_ready() {
         view_.device = {true, true, true, true, "ctc0"};
-        view_.interface = {true, false, true, true};
+        view_.interface = {true, false, true, true, 0};
     }
     /// Lets the time pass that the plan asks for until it wants a step, at most so long; returns how long it took.
     std::chrono::milliseconds time_until(CtcPlan& plan, Step step, std::chrono::milliseconds at_most = 10min) {
@@ -96,6 +96,18 @@ TEST_F(CtcPlanTest, without_a_handshake_both_go_down_and_up_again_the_higher_mor
     }
 }
 
+TEST_F(CtcPlanTest, packets_that_arrive_show_that_the_adapter_carries) {
+    set_ready();
+    view_.interface.up = true;
+    auto one = plan(false);
+    for (int i = 0; i < 10; ++i) {
+        ++view_.interface.received;
+        EXPECT_EQ(decide(one).step, Step::kNone);
+        now_ += 13s;
+    }
+    EXPECT_EQ(time_until(one, Step::kTakeDown), 1s);
+}
+
 TEST_F(CtcPlanTest, handshake_is_the_end_of_all_steps) {
     set_ready();
     view_.interface.up = true;
@@ -156,7 +168,7 @@ struct Side {
     void run(CtcPlan::Time now) {
         CtcView view;
         view.device = {true, true, true, true, "ctc0"};
-        view.interface = {true, up, true, true};
+        view.interface = {true, up, true, true, 0};
         const auto decision = plan.decide(view, now);
         next = now + std::max(decision.look_again, 1ms);
         if (decision.step == CtcStep::kNone) return;

@@ -137,6 +137,7 @@ void CtcDriver::note(const Result<CtcView>& view) {
     if (!view) {
         up_ = false;
         state_ = "missing";
+        told_.clear();
         note_problem(view.error().text(), code_text(view.error().code));
         return;
     }
@@ -145,6 +146,7 @@ void CtcDriver::note(const Result<CtcView>& view) {
     if (up_) ready_.notify();
     if (view->carries) {
         problem_.clear();
+        told_.clear();
     } else if (!view->device.grouped) {  // what was ours went away with the device
         note_saved(record_.remove_from(CtcAct::kGrouped));
     } else if (!view->device.online) {
@@ -209,9 +211,14 @@ asio::awaitable<Result<void>> CtcDriver::perform(CtcStep step) {
         }
         return {};
     }();
+    if (step == CtcStep::kTakeDown) up_ = false;
     auto done = co_await call(act.what, act.work);
     if (done && act.recorded) note_saved(record_.add(*act.recorded));
-    if (done) log::info(std::format("channel {}: {}", channel_.name, act.what), {{"SSI_DEVICE", id}});
+    if (done) {
+        // Without a peer it goes down and up for hours: that is told once.
+        const auto level = told_.insert(step).second ? log::Level::kInfo : log::Level::kDebug;
+        log::write(level, std::format("channel {}: {}", channel_.name, act.what), {{"SSI_DEVICE", id}});
+    }
     co_return done;
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "daemons/isfcd/channel/signal.hpp"
@@ -47,6 +48,7 @@ class CtcDriver : public std::enable_shared_from_this<CtcDriver> {
     /// The interface once it is up ("ctc0"); empty after stop() or retire(). For one waiting coroutine.
     boost::asio::awaitable<std::string> wait_for_interface();
     [[nodiscard]] const ChannelConfig& channel() const { return channel_; }
+    [[nodiscard]] bool is_up() const { return up_; }
     /// Why the device cannot be used at present; empty: nothing known.
     [[nodiscard]] const std::string& problem() const { return problem_; }
     /// interface, device, device_state (missing, ungrouped, offline, online, up, carries).
@@ -78,6 +80,7 @@ class CtcDriver : public std::enable_shared_from_this<CtcDriver> {
     Signal end_;    // for wait_for_end()
     std::string state_ = "missing";
     std::string problem_;
+    std::set<CtcStep> told_;  // in the journal, since the channel carried last
     bool up_ = false;
     bool stopping_ = false;
     bool retiring_ = false;

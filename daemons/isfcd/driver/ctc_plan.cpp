@@ -50,6 +50,8 @@ CtcDecision CtcPlan::decide(const CtcView& view, Time now) {
         if (now < *up_at_) return until(*up_at_, now);
     } else if (step == CtcStep::kNone && view.interface.up) {
         up_at_.reset();
+        // Who receives is understood: then it is isfcd at the other end that is slow, or not there.
+        if (std::exchange(received_, view.interface.received) != view.interface.received) judge_at_.reset();
         if (!judge_at_) judge_at_ = now + jittered(goes_first_ ? times_.patience_first : times_.patience_second);
         if (now < *judge_at_) return until(*judge_at_, now);
         judge_at_.reset();

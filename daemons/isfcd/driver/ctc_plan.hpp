@@ -28,7 +28,7 @@ struct CtcView {
     bool obstacle = false;  ///< An administrator has to mend something first.
     CtcDeviceState device = {};
     PointToPointState interface = {};
-    bool carries = false;  ///< Our own handshake passed: the only proof that the two drivers understand each other.
+    bool carries = false;  ///< Our own handshake passed: the proof that the two drivers understand each other.
 };
 
 /// Two ctcm that come up at the same moment can reset each other for ever, with the interface up on both sides. So one
@@ -39,7 +39,7 @@ struct CtcTimes {
     std::chrono::milliseconds retry_least{2'000};  ///< After a step that was refused; doubled up to the most.
     std::chrono::milliseconds retry_most{30'000};
     std::chrono::milliseconds follow{8'000};            ///< The higher slot comes up so much later.
-    std::chrono::milliseconds patience_first{30'000};   ///< The lower slot waits so long for a handshake...
+    std::chrono::milliseconds patience_first{30'000};   ///< The lower slot waits so long for any packet...
     std::chrono::milliseconds patience_second{14'000};  ///< ...and the higher; then down and up again.
     std::chrono::milliseconds rest_first{1'000};        ///< Between down and up.
     std::chrono::milliseconds rest_second{6'000};
@@ -71,7 +71,8 @@ class CtcPlan {
     int refusals_ = 0;
     Time retry_at_;                 // no step before
     std::optional<Time> up_at_;     // the interface is to come up
-    std::optional<Time> judge_at_;  // up without a handshake until then: try anew
+    std::optional<Time> judge_at_;  // up and nothing received until then: try anew
+    std::uint64_t received_ = 0;
 };
 
 }  // namespace ssi::isfc

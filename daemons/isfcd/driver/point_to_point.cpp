@@ -127,6 +127,7 @@ Result<PointToPointState> KernelInterfaces::look(const PointToPoint& wanted) {
     state.up = (rtnl_link_get_flags(subject->link.get()) & IFF_UP) != 0;
     state.mtu_fits = rtnl_link_get_mtu(subject->link.get()) == static_cast<unsigned>(wanted.mtu);
     state.address_fits = *fits;
+    state.received = rtnl_link_get_stat(subject->link.get(), RTNL_LINK_RX_PACKETS);
     return state;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /// The network half of a driver: a point-to-point interface with its address, MTU and state.
 
+#include <cstdint>
 #include <string>
 
 #include "lib/common/error.hpp"
@@ -20,6 +21,7 @@ struct PointToPointState {
     bool up = false;
     bool address_fits = false;
     bool mtu_fits = false;
+    std::uint64_t received = 0;  ///< Packets so far.
 };
 
 /// Blocking, for milliseconds; safe on any thread. Errors: kDeviceRefused.

@@ -82,11 +82,13 @@ TEST_F(WireVectors, handshake_is_as_documented_in_both_directions) {
 }
 
 TEST_F(WireVectors, control_messages_are_as_documented_in_both_directions) {
-    const std::map<std::string, ControlMessage> messages{
-        {"OPEN", OpenMessage{1, 262144, "echo"}},  {"OPENED", OpenedMessage{1, 262144, StreamClass::kBulk}},
-        {"REFUSED", RefusedMessage{1, kError}},    {"FIN", FinMessage{1, 7}},
-        {"DONE", DoneMessage{1}},                  {"RESET", ResetMessage{1, kError}},
-        {"SERVICES", ServicesMessage{{"a", "bc"}}}};
+    const std::map<std::string, ControlMessage> messages{{"OPEN", OpenMessage{1, 262144, "echo"}},
+                                                         {"OPENED", OpenedMessage{1, 262144, StreamClass::kBulk}},
+                                                         {"REFUSED", RefusedMessage{1, kError}},
+                                                         {"FIN", FinMessage{1, 7}},
+                                                         {"DONE", DoneMessage{1}},
+                                                         {"RESET", ResetMessage{1, kError}},
+                                                         {"SERVICES", ServicesMessage{{"a", "bc"}}}};
     for (const auto& [name, message] : messages) {
         EXPECT_EQ(bytes_of(message), vectors_.at(name)) << name;
         expect_read_back(name, message);

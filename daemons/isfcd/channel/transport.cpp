@@ -149,13 +149,16 @@ Result<std::size_t> Transport::try_read(std::span<std::byte> into) {
 }
 
 Result<bool> Transport::write_record(ByteView record) {
-    if (++records_ % kRecordsPerKey == 0) SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    // It is refused while a record waits to be sent again, and then tried with the next one.
+    if (records_ >= kRecordsPerKey && SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1) records_ = 0;
     std::size_t count = 0;
     ERR_clear_error();
     errno = 0;
     const auto progress = judge(SSL_write_ex(ssl_.get(), record.data(), record.size(), &count), "write");
     if (!progress) return std::unexpected(progress.error());
-    return *progress == Progress::kDone;
+    if (*progress != Progress::kDone) return false;
+    ++records_;
+    return true;
 }
 
 Result<bool> Transport::try_write(const OutFrame& frame) {

@@ -27,7 +27,7 @@ const std::map<std::string_view, StreamClass> kClasses{
 
 std::unexpected<Error> invalid(const fs::path& file, std::string what) {
     return failure(ErrorCode::kConfigInvalid, std::move(what), file.string(),
-                   std::format("mend {} and restart isfcd", file.string()));
+                   std::format("mend {}, then: ssictl reload (or start isfcd)", file.string()));
 }
 
 std::unexpected<Error> invalid(const fs::path& file, const toml::value& where, std::string_view what,

@@ -1,5 +1,7 @@
 #include "daemons/isfcd/wire/block.hpp"
 
+#include <sanitizer/asan_interface.h>
+
 #include <array>
 #include <new>
 
@@ -16,6 +18,7 @@ class BlockShelf {
             sizes->pop_back();
             kept_ -= block->capacity();
             in_use_ += block->capacity();
+            ASAN_UNPOISON_MEMORY_REGION(block->frame(), Block::kHeaderRoom + block->capacity());
             return block;
         }
         void* memory = ::operator new(sizeof(Block) + Block::kHeaderRoom + capacity);
@@ -28,6 +31,7 @@ class BlockShelf {
         if (is_open_ && block->capacity() <= BlockPool::kFull && kept_ + block->capacity() <= kMostKept) {
             (block->capacity() == BlockPool::kSmall ? small_ : full_).push_back(block);
             kept_ += block->capacity();
+            ASAN_POISON_MEMORY_REGION(block->frame(), Block::kHeaderRoom + block->capacity());  // nobody's now
             return;
         }
         free(block);
@@ -52,6 +56,7 @@ class BlockShelf {
     static constexpr std::size_t kMostKept = 8 << 20;
 
     static void free(Block* block) {
+        ASAN_UNPOISON_MEMORY_REGION(block->frame(), Block::kHeaderRoom + block->capacity());
         block->~Block();
         ::operator delete(block);
     }

@@ -5,22 +5,17 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <functional>
 #include <string>
 
 #include "lib/common/log.hpp"
 #include "tests/sim/sim_cluster.hpp"
+#include "tests/sim/sim_seeds.hpp"
 
 namespace ssi::sim {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::uint64_t environment_number(const char* name, std::uint64_t otherwise) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? otherwise : std::stoull(value);
-}
 
 GuestName guest_name(int number) {
     return GuestName::parse("g" + std::to_string(number)).value();
@@ -125,18 +120,9 @@ void run_seed(std::uint64_t seed, Totals& totals) {
 
 TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
     log::set_level(log::Level{static_cast<int>(environment_number("SSI_SIM_LOG", 2))});
-    const auto first = environment_number("SSI_SIM_FIRST", 1);
-    const auto seeds = environment_number("SSI_SIM_SEEDS", 300);
     Totals totals;
-    for (auto seed = first; seed < first + seeds; ++seed) {
-        SCOPED_TRACE("seed " + std::to_string(seed));
-        try {
-            run_seed(seed, totals);
-        } catch (const std::exception& violation) {
-            FAIL() << violation.what();
-        }
-        if (HasFailure()) return;
-    }
+    const auto seeds = for_each_seed([&](std::uint64_t seed) { run_seed(seed, totals); });
+    if (HasFailure()) return;
     // A simulation in which nothing happens proves nothing.
     EXPECT_GT(totals.starts, static_cast<int>(seeds));
     EXPECT_GT(totals.refusals, static_cast<int>(seeds));

@@ -173,6 +173,7 @@ bool End::adopt(const std::shared_ptr<Wire>& wire, Path& path, const Hello& peer
         Channel{.id = id, .path = &path, .wire = wire, .assembler = FrameAssembler(pool_), .since = world_.now()});
     if (answer) channel->urgent.push_back(std::move(*answer));
     channels_.emplace(id, channel);
+    world_.tell("side {}: channel {} ({}) is up", side_, id, path.name);
     down_since_.reset();
     const auto weak = std::weak_ptr(channel);
     wire->attach(side_, {.readable =
@@ -323,6 +324,7 @@ void End::on_closed(const ChannelRef& channel, const Error& reason, bool session
         const bool worked = world_.now() - channel->since > options_.timing.backoff_most;
         connect_again(*channel->path, worked ? options_.timing.backoff_least : options_.timing.backoff_most / 2);
     }
+    world_.tell("side {}: channel {} ({}) is down: {}", side_, channel->id, channel->path->name, reason.what);
     if (channels_.erase(channel->id) == 0) return;
     link_.remove_channel(channel->id);
     if (!channels_.empty() && !session_ends) return;
@@ -364,6 +366,7 @@ void End::stream_requested(StreamId stream, const std::string& service) {
 }
 
 void End::end_session(const Error& reason, bool renew, bool tell_peer) {
+    world_.tell("side {}: session {} ends: {}", side_, epoch_, reason.what);
     const auto channels = std::exchange(channels_, {});
     for (const auto& [id, channel] : channels) link_.remove_channel(id);
     for (const auto& [id, channel] : channels)

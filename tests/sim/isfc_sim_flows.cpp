@@ -188,6 +188,7 @@ void Flows::ended(Flow& flow, Side side, Outcome outcome) {
     auto& program = flow.programs[side];
     if (flow.has_ended(side)) throw Violation("a stream ends twice: " + describe(flow));
     program.outcome = outcome;
+    if (world_.tells) world_.tell("side {}: {}", side, describe(flow));
     by_stream_[side].erase(program.stream);
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <format>
 #include <functional>
 #include <random>
 #include <utility>
@@ -27,6 +29,16 @@ class World {
     Duration between(Duration least, Duration most) {
         return least + Duration(number(static_cast<std::size_t>((most - least).count()) + 1));
     }
+
+    /// What happens, for somebody who looks for the reason of a failure.
+    template <class... Values>
+    void tell(std::format_string<Values...> format, Values&&... values) const {
+        if (!tells) return;
+        const auto time = std::chrono::duration_cast<Duration>(now_.time_since_epoch()).count() - 3'600'000'000;
+        std::printf("%8lld us: %s\n", static_cast<long long>(time),
+                    std::format(format, std::forward<Values>(values)...).c_str());
+    }
+    bool tells = false;
 
     void after(Duration delay, std::function<void()> act) {
         events_.push_back({now_ + delay, ++last_, std::move(act)});

@@ -200,11 +200,22 @@ def tidy(part):
 def lab(part):
     if not any((SOURCE / "tests/lab").glob("test_*.py")):
         raise PartFailed("tests/lab has no tests")
+    return pytest(part, "tests/lab", "--ignore=tests/lab/mainframe", minutes=part.options.lab_minutes)
+
+
+def ctc(part):
+    part.run("scripts/bootstrap", "mainframe", minutes=10)
+    part.build("release", "ssictl")
+    part.build("s390x", "isfcd", "stream_check")
+    return pytest(part, "tests/lab/mainframe", minutes=10)
+
+
+def pytest(part, *arguments, minutes):
     junit = part.folder / "pytest.junit"
     # The host's own Python: the lab uses nothing that Debian does not package.
-    code = part.run("/usr/bin/python3", "-m", "pytest", "tests/lab", "-v", "-p", "no:cacheprovider",
+    code = part.run("/usr/bin/python3", "-m", "pytest", *arguments, "-v", "-p", "no:cacheprovider",
                     f"--junitxml={junit}", *(["-k", part.options.k] if part.options.k else []),
-                    minutes=part.options.lab_minutes, check=False)
+                    minutes=minutes, check=False)
     if code == 5 and part.options.k:  # Nothing selected.
         return Count()
     if code not in (0, 1) or not junit.exists():
@@ -246,9 +257,9 @@ def bench(part):
 
 # In the order in which they run.
 PARTS = {"unit": unit, "debs": debs, "sim": sim, "format": lint, "asan": asan, "s390x": s390x,
-         "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "bench": bench}
-NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "bench")
-ALONE = ("lab", "bench")  # They measure time: last, and nothing beside them.
+         "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "ctc": ctc, "bench": bench}
+NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "ctc", "bench")
+ALONE = ("lab", "ctc", "bench")  # They measure time: last, and nothing beside them.
 # Where cores allow, these chains run side by side; the parts of one chain share a build folder.
 CHAINS = (("unit", "debs", "sim", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",), ("fuzz",))
 CORES_PER_CHAIN = 2
@@ -256,7 +267,8 @@ HELP = {
     "unit": "build, and the unit tests", "debs": "the packages", "sim": "the simulation",
     "asan": "unit tests and simulation under AddressSanitizer and UndefinedBehaviorSanitizer",
     "s390x": "unit tests built for the mainframe, under emulation", "format": "format and lint",
-    "lab": "clusters on this machine (tests/lab)", "tsan": "unit tests and simulation under ThreadSanitizer",
+    "lab": "clusters on this machine (tests/lab)", "ctc": "two emulated mainframes joined by channels (docs/ctc.md)",
+    "tsan": "unit tests and simulation under ThreadSanitizer",
     "tidy": "clang-tidy", "coverage": "unit tests and simulation, lines run in each folder (in its log)",
     "fuzz": "each fuzzer for a minute", "bench": "the benchmarks",
 }

@@ -42,6 +42,7 @@ Result<std::shared_ptr<Isfcd>> Isfcd::create(const asio::any_io_executor& execut
                          {.memory = static_cast<std::size_t>(config.link.memory_mib) << 20},
                          paths.runtime,
                          std::make_shared<BlockPool>(),
+                         std::make_shared<Turns>(executor),
                          [weak = std::weak_ptr(daemon)](const IsfcEvent& event) {
                              if (const auto self = weak.lock(); self && self->observer_) self->observer_(event);
                          }};

@@ -55,6 +55,8 @@ int main(int argc, char** argv) {
     const auto own = own_member(*config, member);
     if (!own) return fail(own.error());
 
+    // Without it the links work, only less promptly on a busy member.
+    if (auto asked = isfc::ask_for_short_slices(); !asked) log::debug(asked.error().text());
     asio::io_context context(1);
     const auto daemon = isfc::Isfcd::create(context.get_executor(), *config, *own, paths);
     if (!daemon) return fail(daemon.error());

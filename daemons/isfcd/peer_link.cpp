@@ -128,8 +128,8 @@ Result<void> PeerLink::adopt(Greeted greeted, const Made& made, std::optional<Ou
         return failure(ErrorCode::kChannelDeactivated, "the channel was taken down meanwhile", hello.channel);
     const auto id = ++last_channel_;
     const auto channel =
-        std::make_shared<Channel>(id, hello.channel, greeted.transport, settings_.pool, std::move(answer),
-                                  settings_.timing, static_cast<ChannelOwner&>(*this));
+        std::make_shared<Channel>(id, hello.channel, greeted.transport, settings_.pool, settings_.turns,
+                                  std::move(answer), settings_.timing, static_cast<ChannelOwner&>(*this));
     const auto now = Time::clock::now();
     const bool first = channels_.empty();
     const bool anew = entry->live.has_value();
@@ -152,8 +152,8 @@ Result<void> PeerLink::adopt(Greeted greeted, const Made& made, std::optional<Ou
 
 // --- frames ---
 
-bool PeerLink::pull_frame(ChannelId channel, Time now, OutFrame& out) {
-    if (!link_.pull(channel, now, out)) return false;
+bool PeerLink::pull_frame(ChannelId channel, Time now, std::size_t most_bulk, OutFrame& out) {
+    if (!link_.pull(channel, now, out, most_bulk)) return false;
     if (link_.has_work()) link_has_work();
     begin_ticking();
     return true;
@@ -166,8 +166,7 @@ void PeerLink::channel_has_work(ChannelId channel) {
 /// Wakes the quickest of the channels that have nothing to do; when it has pulled and there is more, the next.
 void PeerLink::link_has_work() {
     if (link_.has_express_work())
-        if (const auto express = channels_.find(express_); express != channels_.end() && express->second->is_idle())
-            express->second->wake();
+        if (const auto express = channels_.find(express_); express != channels_.end()) express->second->wake();
     Channel* quickest = nullptr;
     for (const auto& [id, channel] : channels_) {
         if (!channel->is_idle() || link_.is_late(id)) continue;
@@ -179,6 +178,10 @@ void PeerLink::link_has_work() {
 
 bool PeerLink::keeps_clear(ChannelId channel, Time now) const {
     return link_.is_kept_clear(channel, now);
+}
+
+bool PeerLink::goes_first(ChannelId channel, Time now) const {
+    return link_.carries_control(channel, now);
 }
 
 /// The channel with the shortest way; another one takes its place only when its way is half as long.

@@ -38,6 +38,7 @@ struct LinkSettings {
     LinkOptions link;  ///< lower_slot is set per peer
     std::filesystem::path runtime_directory;
     std::shared_ptr<BlockPool> pool;
+    std::shared_ptr<Turns> turns;
     EventHandler on_event;  ///< Never empty.
 };
 
@@ -107,8 +108,9 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     void channel_has_work(ChannelId channel) override;
     void link_has_work() override;
     // ChannelOwner
-    bool pull_frame(ChannelId channel, Time now, OutFrame& out) override;
+    bool pull_frame(ChannelId channel, Time now, std::size_t most_bulk, OutFrame& out) override;
     [[nodiscard]] bool keeps_clear(ChannelId channel, Time now) const override;
+    [[nodiscard]] bool goes_first(ChannelId channel, Time now) const override;
     void on_frame(ChannelId channel, InFrame frame, Time now) override;
     void on_closed(ChannelId channel, const Error& reason, bool session_ends) override;
 

@@ -34,7 +34,7 @@ void PeerLink::wake_waiting() {
 asio::awaitable<void> PeerLink::open_for_program(std::string service, LocalStream::Socket socket) {
     // When this coroutine ends early the program's socket closes; what it has written is unread, so it sees a reset.
     if (waiting_.size() >= settings_.link.max_streams) co_return;
-    const auto local = std::make_shared<LocalStream>(std::move(socket), link_);
+    const auto local = std::make_shared<LocalStream>(std::move(socket), link_, settings_.turns);
     if (!co_await wait_until_up()) {
         log::debug(std::format("{} of {}: the link is down", service, peer_.name.str()));
         co_return;
@@ -94,7 +94,7 @@ asio::awaitable<void> PeerLink::connect_service(StreamId stream, std::string ser
         link_.refuse(stream, socket.error());
         co_return;
     }
-    const auto local = std::make_shared<LocalStream>(std::move(*socket), link_);
+    const auto local = std::make_shared<LocalStream>(std::move(*socket), link_, settings_.turns);
     if (!link_.accept(stream, offer->stream_class)) co_return;
     streams_[stream] = {local, service};
     local->start(stream, [weak = weak_from_this(), stream] {

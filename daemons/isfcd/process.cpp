@@ -1,5 +1,6 @@
 #include "daemons/isfcd/process.hpp"
 
+#include <sched.h>
 #include <systemd/sd-daemon.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -7,9 +8,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <cstring>
 #include <format>
 
 #include "lib/common/log.hpp"
@@ -18,9 +21,19 @@ namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace {
 
+constexpr std::chrono::nanoseconds kSlice = std::chrono::microseconds(100);  // the shortest there is
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
+
+Result<void> ask_for_short_slices() {
+    sched_attr attributes{};
+    if (::sched_getattr(0, &attributes, sizeof attributes, 0) == 0) {
+        attributes.sched_runtime = kSlice.count();
+        if (::sched_setattr(0, &attributes, 0) == 0) return {};
+    }
+    return failure(ErrorCode::kSystemFailed, std::format("sched_setattr: {}", std::strerror(errno)));
+}
 
 asio::awaitable<void> feed_watchdog() {
     std::uint64_t interval_us = 0;

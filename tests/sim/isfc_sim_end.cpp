@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::size_t kMostFramesInARow = 4;  // Channel lets others run after so many
 
-constexpr std::size_t kClearBuffer = 4 * 1024;  // of the express channel, while there are control streams
+// Of bulk on the express channel, while there are control streams and its socket is empty (SocketBudget).
+constexpr std::size_t kLeastClear = 3 * 1024;
+constexpr Duration kClearTime{100};
 
 /// Feeds a frame to an assembler as a socket would; its frame is whole then.
 InFrame assemble(FrameAssembler& assembler, const OutFrame& frame) {
@@ -254,7 +256,7 @@ bool End::next_frame(Channel& channel, OutFrame& frame) {
         return true;
     }
     if (channel.open) {  // PeerLink::pull_frame
-        if (!link_.pull(channel.id, world_.now(), frame)) return false;
+        if (!link_.pull(channel.id, world_.now(), frame, most_bulk(channel))) return false;
         if (link_.has_work()) link_has_work();
         begin_ticking();
         return true;
@@ -262,6 +264,11 @@ bool End::next_frame(Channel& channel, OutFrame& frame) {
     if (!channel.goodbye) return false;
     frame = *std::exchange(channel.goodbye, {});
     return true;
+}
+
+std::size_t End::most_bulk(const Channel& channel) const {
+    if (!link_.is_kept_clear(channel.id, world_.now())) return BlockPool::kFull;
+    return channel.wire->unsent_bytes(side_) == 0 ? std::max(kLeastClear, channel.wire->bytes_in(kClearTime)) : 0;
 }
 
 void End::write_soon(const ChannelRef& channel) {
@@ -277,11 +284,12 @@ void End::write(const ChannelRef& channel) {
         if (count == most) return write_soon(channel);
         OutFrame frame;
         if (!next_frame(*channel, frame)) {
-            channel->idle = true;
+            channel->idle = most_bulk(*channel) > 0;
+            if (!channel->idle)
+                act(std::max(channel->wire->time_to_send(side_), kClearTime / 4), [this, channel] { write(channel); });
             return;
         }
-        const auto send_buffer = link_.is_kept_clear(channel->id, world_.now()) ? kClearBuffer : options_.send_buffer;
-        if (!channel->wire->write(side_, frame, send_buffer)) {
+        if (!channel->wire->write(side_, frame, options_.send_buffer)) {
             channel->blocked = std::move(frame);
             return;  // until the wire says that there is room
         }
@@ -340,8 +348,7 @@ void End::channel_has_work(ChannelId id) {
 
 void End::link_has_work() {
     if (link_.has_express_work())
-        if (const auto express = channels_.find(express_); express != channels_.end() && express->second->idle)
-            write_soon(express->second);
+        if (const auto express = channels_.find(express_); express != channels_.end()) write_soon(express->second);
     const ChannelRef* quickest = nullptr;
     for (const auto& [id, channel] : channels_) {
         if (!channel->idle || link_.is_late(id)) continue;

@@ -119,6 +119,7 @@ class End : public std::enable_shared_from_this<End>, private LinkObserver {
     void write(const ChannelRef& channel);
     void write_soon(const ChannelRef& channel);
     bool next_frame(Channel& channel, OutFrame& frame);
+    [[nodiscard]] std::size_t most_bulk(const Channel& channel) const;
     void beat(const ChannelRef& channel);
     void close(const ChannelRef& channel, const Error& reason, const std::optional<Goodbye>& goodbye);
     void finish(const ChannelRef& channel, const Error& reason, bool session_ends);

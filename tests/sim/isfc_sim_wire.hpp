@@ -50,6 +50,12 @@ class Wire : public std::enable_shared_from_this<Wire> {
     void attach(Side side, Port port) { halves_[side].port = std::move(port); }
     /// False: so many bytes wait in front of the path already.
     bool write(Side from, OutFrame& frame, std::size_t send_buffer);
+    /// What was written and is still in front of the path.
+    [[nodiscard]] std::size_t unsent_bytes(Side from) const { return halves_[from].unsent_bytes; }
+    [[nodiscard]] Duration time_to_send(Side from) const { return path_.time_for(halves_[from].unsent_bytes); }
+    [[nodiscard]] std::size_t bytes_in(Duration time) const {
+        return static_cast<std::size_t>(path_.bytes_per_second * static_cast<double>(time.count()) / 1e6);
+    }
     std::optional<OutFrame> read(Side at);
     [[nodiscard]] bool has_ended(Side at) const { return halves_[at].ended && halves_[at].arrived.empty(); }
     /// What was written still arrives (as far as it does), or not a byte more (`reset`).

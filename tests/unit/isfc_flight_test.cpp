@@ -73,7 +73,7 @@ using enum StreamClass;
 
 std::vector<StreamId> order(SendQueue& queue) {
     std::vector<StreamId> streams;
-    while (const auto turn = queue.next(true)) streams.push_back(turn->stream);
+    while (const auto turn = queue.next(true, true)) streams.push_back(turn->stream);
     return streams;
 }
 
@@ -91,12 +91,12 @@ TEST(SendQueue, what_must_be_sent_again_goes_first_in_its_class) {
     queue.enqueue(kInteractive, 21);
     queue.enqueue(kBulk, 31);
     queue.resend(kBulk, {32, 5'000, 100});
-    ASSERT_EQ(queue.next(true)->stream, 21U);
-    const auto again = queue.next(true);
+    ASSERT_EQ(queue.next(true, true)->stream, 21U);
+    const auto again = queue.next(true, true);
     ASSERT_TRUE(again && again->again);
     EXPECT_EQ(again->again->offset, 5'000U);
     EXPECT_EQ(again->stream_class, kBulk);
-    EXPECT_EQ(queue.next(true)->stream, 31U);
+    EXPECT_EQ(queue.next(true, true)->stream, 31U);
 }
 
 TEST(SendQueue, bulk_does_not_starve_behind_interactive) {
@@ -105,7 +105,7 @@ TEST(SendQueue, bulk_does_not_starve_behind_interactive) {
     queue.enqueue(kInteractive, 21);
     queue.enqueue(kBulk, 31);
     for (int i = 0; i < 1'600; ++i) {
-        const auto turn = *queue.next(true);
+        const auto turn = *queue.next(true, true);
         bulk += turn.stream_class == kBulk ? 1 : 0;
         queue.enqueue(turn.stream_class, turn.stream);
     }

@@ -14,12 +14,12 @@ class Connection {
     SocketBudget budget;
 
     /// `bytes_per_second` are acknowledged for so long; the sizes that are set, if any, end with budget.size().
-    int carries(double bytes_per_second, std::chrono::milliseconds time, bool full = true, bool clear = false) {
+    int carries(double bytes_per_second, std::chrono::milliseconds time, bool full = true) {
         int changes = 0;
         for (; time > 0ms; time -= 10ms) {
             now_ += 10ms;
             acknowledged_ += bytes_per_second / 100;
-            if (budget.update({now_, 500us, static_cast<std::uint64_t>(acknowledged_)}, full, clear)) ++changes;
+            if (budget.update({now_, 500us, static_cast<std::uint64_t>(acknowledged_)}, full)) ++changes;
         }
         return changes;
     }
@@ -69,13 +69,19 @@ TEST(SocketBudget, a_link_that_becomes_slower_or_faster_is_followed_within_a_few
     EXPECT_EQ(connection.budget.size(), fast);
 }
 
-TEST(SocketBudget, a_channel_that_is_kept_clear_holds_much_less) {
-    Connection busy, clear;
-    busy.carries(100e6, 1s);
-    clear.carries(100e6, 1s, true, true);
-    EXPECT_LE(clear.budget.size(), busy.budget.size() / 2);
-    clear.carries(1e6, 1s, true, true);
-    EXPECT_LE(clear.budget.size(), SocketBudget::kLeastClear * 9 / 8);
+TEST(SocketBudget, a_channel_that_is_kept_clear_takes_bulk_only_while_nothing_waits_for_the_link) {
+    Connection connection;
+    connection.carries(100e6, 1s);
+    constexpr std::size_t kOnTheWay = 50'000;  // 100 MB/s for the round trip of 500 us
+    EXPECT_NEAR(static_cast<double>(connection.budget.clear_allowance(kOnTheWay)), 10'000, 100);
+    EXPECT_EQ(connection.budget.clear_allowance(kOnTheWay + 10'000), 0U);
+    EXPECT_NEAR(static_cast<double>(connection.budget.time_to_clear(kOnTheWay + 10'000).count()), 100, 2);
+}
+
+TEST(SocketBudget, a_slow_channel_that_is_kept_clear_still_takes_frames_that_are_worth_it) {
+    Connection connection;
+    connection.carries(1e6, 1s);
+    EXPECT_EQ(connection.budget.clear_allowance(0), SocketBudget::kLeastClear);
 }
 
 }  // namespace

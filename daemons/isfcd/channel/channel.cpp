@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 #include <format>
 #include <utility>
 
@@ -14,7 +13,7 @@ namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace {
 
-constexpr unsigned kFramesInARow = 4;
+constexpr unsigned kFramesInARow = 2;
 
 std::uint64_t microseconds_of(Time time) {
     return static_cast<std::uint64_t>(
@@ -24,11 +23,12 @@ std::uint64_t microseconds_of(Time time) {
 }  // namespace
 
 Channel::Channel(ChannelId id, std::string name, std::shared_ptr<Transport> transport, std::shared_ptr<BlockPool> pool,
-                 std::optional<OutFrame> hello, const Timing& timing, ChannelOwner& owner)
+                 std::shared_ptr<Turns> turns, std::optional<OutFrame> hello, const Timing& timing, ChannelOwner& owner)
     : id_(id),
       name_(std::move(name)),
       transport_(std::move(transport)),
       pool_(std::move(pool)),
+      turns_(std::move(turns)),
       assembler_(*pool_),
       timing_(timing),
       owner_(owner),
@@ -69,9 +69,13 @@ void Channel::finish(const Error& reason, bool session_ends) {
     if (std::exchange(open_, false)) owner_.on_closed(id_, reason, session_ends);
 }
 
-/// The loops make progress without waiting as long as the peer keeps up: others must get their turn.
-asio::awaitable<void> Channel::let_others_run() {
-    co_await asio::post(transport_->socket().get_executor(), asio::use_awaitable);
+bool Channel::goes_first() const {
+    return open_ && owner_.goes_first(id_, Time::clock::now());
+}
+
+/// Before a loop begins to move bytes, and now and then while it does: it need not wait as long as the peer keeps up.
+asio::awaitable<void> Channel::take_turn() {
+    co_await turns_->take(goes_first());
 }
 
 // --- in ---
@@ -83,6 +87,7 @@ asio::awaitable<void> Channel::read_frames() {
             const auto waited = co_await transport_->wait_readable();
             if (!open_) co_return;
             if (!waited) finish(waited.error(), false);
+            if (!goes_first()) co_await take_turn();
             in_a_row = 0;
             continue;
         }
@@ -96,7 +101,7 @@ asio::awaitable<void> Channel::read_frames() {
         if (!*whole) continue;
         ++counters_.received_frames;
         handle(assembler_.take());
-        if (++in_a_row % kFramesInARow == 0) co_await let_others_run();
+        if (++in_a_row % kFramesInARow == 0) co_await take_turn();
     }
 }
 
@@ -139,10 +144,24 @@ bool Channel::next_frame(OutFrame& frame) {
         urgent_.pop_front();
         return true;
     }
-    if (open_) return owner_.pull_frame(id_, Time::clock::now(), frame);
+    if (open_) {
+        const auto now = Time::clock::now();
+        return owner_.pull_frame(id_, now, most_bulk(now), frame);
+    }
     if (!goodbye_) return false;
     frame = *std::exchange(goodbye_, {});
     return true;
+}
+
+std::size_t Channel::most_bulk(Time now) {
+    look_again_.reset();
+    if (!owner_.keeps_clear(id_, now)) return BlockPool::kFull;
+    const auto unacknowledged = unacknowledged_bytes(transport_->socket().native_handle());
+    const auto most = budget_.clear_allowance(unacknowledged);
+    if (most > 0) return most;
+    look_again_ = now + budget_.time_to_clear(unacknowledged);
+    was_full_ = true;
+    return 0;
 }
 
 /// False: the channel is closed.
@@ -155,6 +174,7 @@ asio::awaitable<bool> Channel::write(OutFrame& frame) {
         was_full_ = true;
         fit_socket(Time::clock::now());
         const auto waited = co_await transport_->wait_writable();
+        if (!goes_first()) co_await take_turn();
         if (!open_ && !leaving_) co_return false;
         if (!waited) {
             finish(waited.error(), false);
@@ -171,9 +191,11 @@ asio::awaitable<void> Channel::write_frames() {
     OutFrame frame;
     for (unsigned in_a_row = 0; open_ || leaving_;) {
         if (!next_frame(frame)) {
-            idle_ = true;
-            co_await work_.wait();
+            idle_ = !look_again_;
+            co_await work_.wait(look_again_.value_or(Time::max()));
             idle_ = false;
+            if (!goes_first()) co_await take_turn();
+            in_a_row = 0;
             continue;
         }
         if (!co_await write(frame)) co_return;
@@ -183,7 +205,7 @@ asio::awaitable<void> Channel::write_frames() {
         }
         if (++in_a_row % kFramesInARow != 0) continue;
         fit_socket(Time::clock::now());
-        co_await let_others_run();
+        co_await take_turn();
     }
 }
 
@@ -192,8 +214,7 @@ void Channel::fit_socket(Time now) {
     sampled_ = now;
     const auto socket = transport_->socket().native_handle();
     const auto sample = sample_socket(socket, now);
-    const auto wanted =
-        sample ? budget_.update(*sample, std::exchange(was_full_, false), owner_.keeps_clear(id_, now)) : std::nullopt;
+    const auto wanted = sample ? budget_.update(*sample, std::exchange(was_full_, false)) : std::nullopt;
     if (!wanted) return;
     // The kernel doubles the number for its own needs and lets a writer in again at two thirds of it.
     const int bytes = static_cast<int>(*wanted * 2 / 3);

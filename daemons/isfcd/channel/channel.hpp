@@ -12,6 +12,7 @@
 #include "daemons/isfcd/channel/transport.hpp"
 #include "daemons/isfcd/link/logical_link.hpp"
 #include "daemons/isfcd/timing.hpp"
+#include "daemons/isfcd/turns.hpp"
 #include "daemons/isfcd/wire/frame.hpp"
 #include "daemons/isfcd/wire/messages.hpp"
 
@@ -21,10 +22,12 @@ namespace ssi::isfc {
 class ChannelOwner {
   public:
     virtual ~ChannelOwner() = default;
-    /// The next frame to be sent on this channel; false if there is none.
-    virtual bool pull_frame(ChannelId channel, Time now, OutFrame& out) = 0;
+    /// The next frame to be sent on this channel; false if there is none. `most_bulk`: as LogicalLink::pull().
+    virtual bool pull_frame(ChannelId channel, Time now, std::size_t most_bulk, OutFrame& out) = 0;
     /// Shall frames that others wait for find its socket nearly empty?
     [[nodiscard]] virtual bool keeps_clear(ChannelId channel, Time now) const = 0;
+    /// Does it carry what others wait for? Then it does not wait for its turn among the channels and streams.
+    [[nodiscard]] virtual bool goes_first(ChannelId channel, Time now) const = 0;
     /// A DATA, ACK or ARRIVED frame. The owner closes the channel itself if it does not like the frame.
     virtual void on_frame(ChannelId channel, InFrame frame, Time now) = 0;
     /// The channel is no more. `session_ends`: the peer said that its end of the logical link is over.
@@ -45,7 +48,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   public:
     /// `hello`, if any, is sent before anything else.
     Channel(ChannelId id, std::string name, std::shared_ptr<Transport> transport, std::shared_ptr<BlockPool> pool,
-            std::optional<OutFrame> hello, const Timing& timing, ChannelOwner& owner);
+            std::shared_ptr<Turns> turns, std::optional<OutFrame> hello, const Timing& timing, ChannelOwner& owner);
     void start();
     /// pull_frame() has something new.
     void wake() { work_.notify(); }
@@ -67,14 +70,17 @@ class Channel : public std::enable_shared_from_this<Channel> {
     boost::asio::awaitable<void> beat();
     void handle(InFrame frame);
     bool next_frame(OutFrame& frame);
+    std::size_t most_bulk(Time now);
     void fit_socket(Time now);
-    boost::asio::awaitable<void> let_others_run();
+    [[nodiscard]] bool goes_first() const;
+    boost::asio::awaitable<void> take_turn();
     void finish(const Error& reason, bool session_ends);
 
     ChannelId id_;
     std::string name_;
     std::shared_ptr<Transport> transport_;
     std::shared_ptr<BlockPool> pool_;
+    std::shared_ptr<Turns> turns_;
     FrameAssembler assembler_;
     Timing timing_;
     ChannelOwner& owner_;
@@ -84,7 +90,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
     std::optional<OutFrame> goodbye_;  // after everything else
     SocketBudget budget_;
     Time sampled_;
-    bool was_full_ = false;  // since sampled_
+    bool was_full_ = false;           // since sampled_
+    std::optional<Time> look_again_;  // bulk is held back until the socket is empty
     bool idle_ = false;
     bool open_ = true;      // the owner has not been told that it is closed
     bool leaving_ = false;  // closed for the owner; only the goodbye is still to be sent

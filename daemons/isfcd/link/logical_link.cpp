@@ -204,6 +204,11 @@ void LogicalLink::reset(StreamId id, const Error& error) {
     send(ResetMessage{id, error});
 }
 
+std::optional<StreamClass> LogicalLink::class_of(StreamId id) const {
+    const auto* stream = find(id);
+    return stream == nullptr ? std::nullopt : std::optional(stream->stream_class);
+}
+
 std::optional<StreamStatus> LogicalLink::status(StreamId id) const {
     const auto* stream = find(id);
     if (stream == nullptr) return std::nullopt;

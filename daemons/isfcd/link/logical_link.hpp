@@ -92,8 +92,9 @@ class LogicalLink {
     /// Takes a DATA, ACK or ARRIVED frame. kProtocolViolated: the state of both ends no longer fits; begin a new
     /// session.
     [[nodiscard]] Result<void> receive(ChannelId channel, InFrame frame, Time now);
-    /// The next frame of this channel; false if there is none.
-    bool pull(ChannelId channel, Time now, OutFrame& out);
+    /// The next frame of this channel; false if there is none. `most_bulk`: how many bytes of a stream other than
+    /// control it may carry; 0: none, and no such frame.
+    bool pull(ChannelId channel, Time now, OutFrame& out, std::size_t most_bulk = BlockPool::kFull);
     /// Is there anything that any channel could carry?
     [[nodiscard]] bool has_work() const { return !acks_.empty() || !queue_.is_empty(); }
     /// Call every kTick while needs_ticks(), and else a few times a second: tells the peer what has arrived, notices
@@ -105,6 +106,8 @@ class LogicalLink {
     /// are such streams and enough other channels.
     void set_express(ChannelId channel) { express_ = channel; }
     [[nodiscard]] bool is_kept_clear(ChannelId channel, Time now) const;
+    /// Either end has sent control streams on it within kClearTime.
+    [[nodiscard]] bool carries_control(ChannelId channel, Time now) const;
     /// What is to be sent waits for the express channel.
     [[nodiscard]] bool has_express_work() const { return express_ != 0 && queue_.has_control(); }
     /// What is under way on a channel; nullptr if there is no such channel.
@@ -142,6 +145,8 @@ class LogicalLink {
     void reset(StreamId stream, const Error& error);
 
     [[nodiscard]] std::size_t streams() const { return streams_.size(); }
+    /// Nothing if the stream is gone; kInteractive until it is open.
+    [[nodiscard]] std::optional<StreamClass> class_of(StreamId stream) const;
     [[nodiscard]] std::optional<StreamStatus> status(StreamId stream) const;
     [[nodiscard]] const LinkCounters& counters() const { return counters_; }
 
@@ -179,6 +184,7 @@ class LogicalLink {
         bool arrived_due = false;
         std::uint64_t received = 0;  // DATA and ACK frames
         std::uint64_t received_told = 0;
+        Time control_came_at;
     };
     static constexpr std::uint64_t kNoFinal = ~std::uint64_t{0};
 
@@ -203,7 +209,7 @@ class LogicalLink {
     void send(const ControlMessage& message);
     void tell_services();
 
-    Result<void> receive_data(InFrame frame);
+    Result<void> receive_data(Channel& channel, InFrame frame, Time now);
     Result<void> receive_ack(const InFrame& frame);
     Result<void> receive_arrived(Channel& channel, std::uint64_t count, Time now);
     Result<void> read_control();

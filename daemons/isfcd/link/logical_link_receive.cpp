@@ -32,7 +32,7 @@ Result<void> LogicalLink::receive(ChannelId id, InFrame frame, Time now) {
                 observer_.channel_has_work(id);
             }
             if (frame.header.type == FrameType::kAck) return receive_ack(frame);
-            return receive_data(std::move(frame));
+            return receive_data(channel, std::move(frame), now);
         case FrameType::kArrived:
             return receive_arrived(channel, frame.header.offset, now);
         case FrameType::kHello:
@@ -44,7 +44,7 @@ Result<void> LogicalLink::receive(ChannelId id, InFrame frame, Time now) {
     return violation("a frame that belongs to the channel, not to the link", frame.header.stream);
 }
 
-Result<void> LogicalLink::receive_data(InFrame frame) {
+Result<void> LogicalLink::receive_data(Channel& channel, InFrame frame, Time now) {
     const auto& [type, length, id, offset] = frame.header;
     counters_.received_bytes += length;
     auto* stream = find(id);
@@ -59,6 +59,7 @@ Result<void> LogicalLink::receive_data(InFrame frame) {
         return violation("data beyond the stream's end", id);
     stream->held_by_window |= stream->limit_told - (offset + length) <= stream->window / 4;
     if (!std::exchange(stream->ack_pending, true)) unacknowledged_.push_back(id);
+    if (stream->stream_class == StreamClass::kControl) channel.control_came_at = now;
     if (length == 0) return {};
     const auto before = stream->in.received();
     const auto dropped = stream->in.dropped();

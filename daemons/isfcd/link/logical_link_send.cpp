@@ -15,8 +15,6 @@ constexpr std::chrono::milliseconds kAckDelay{20};
 /// The express channel is kept clear for so long after the last control frame, if the link has so many channels.
 constexpr std::chrono::seconds kClearTime{1};
 constexpr std::size_t kClearChannels = 4;
-/// What a frame of bulk may hold up on it.
-constexpr std::size_t kClearFrame = 8 * 1024;
 /// A control stream with more to send than this is not waiting for an answer: it takes its turn among the others.
 constexpr std::size_t kMostControl = 64 * 1024;
 
@@ -79,7 +77,7 @@ void LogicalLink::schedule(Stream& stream) {
 
 // --- frames ---
 
-bool LogicalLink::pull(ChannelId id, Time now, OutFrame& out) {
+bool LogicalLink::pull(ChannelId id, Time now, OutFrame& out, std::size_t most_bulk) {
     const auto found = channels_.find(id);
     if (found == channels_.end()) return false;
     auto& channel = found->second;
@@ -90,13 +88,12 @@ bool LogicalLink::pull(ChannelId id, Time now, OutFrame& out) {
     }
     if (channel.is_late && !all_late()) return false;
     if (pull_ack(channel, now, out)) return true;
-    const auto most = is_kept_clear(id, now) ? kClearFrame : BlockPool::kFull;
-    while (const auto turn = queue_.next(may_carry_control(id)))
-        if (pull_turn(channel, *turn, turn->stream_class == StreamClass::kControl ? BlockPool::kFull : most, now,
-                      out)) {
-            if (turn->stream_class == StreamClass::kControl) control_sent_at_ = now;
-            return true;
-        }
+    while (const auto turn = queue_.next(may_carry_control(id), most_bulk > 0)) {
+        const bool is_control = turn->stream_class == StreamClass::kControl;
+        if (!pull_turn(channel, *turn, is_control ? BlockPool::kFull : most_bulk, now, out)) continue;
+        if (is_control) control_sent_at_ = now;
+        return true;
+    }
     return false;
 }
 
@@ -108,6 +105,12 @@ bool LogicalLink::may_carry_control(ChannelId channel) const {
 
 bool LogicalLink::is_kept_clear(ChannelId channel, Time now) const {
     return channel == express_ && channels_.size() >= kClearChannels && now - control_sent_at_ < kClearTime;
+}
+
+bool LogicalLink::carries_control(ChannelId id, Time now) const {
+    if (id == express_ && now - control_sent_at_ < kClearTime) return true;
+    const auto found = channels_.find(id);
+    return found != channels_.end() && now - found->second.control_came_at < kClearTime;
 }
 
 bool LogicalLink::pull_turn(Channel& channel, const SendQueue::Turn& turn, std::size_t most, Time now, OutFrame& out) {

@@ -23,12 +23,12 @@ void SendQueue::enqueue(StreamClass stream_class, StreamId stream) {
     push_growing(of(stream_class).streams, stream);
 }
 
-std::optional<SendQueue::Turn> SendQueue::next(bool with_control) {
+std::optional<SendQueue::Turn> SendQueue::next(bool with_control, bool with_others) {
     auto chosen = StreamClass::kControl;
     if (!with_control || !has_control()) {
         const bool interactive = !of(StreamClass::kInteractive).is_empty();
         const bool bulk = !of(StreamClass::kBulk).is_empty();
-        if (!interactive && !bulk) return std::nullopt;
+        if (!with_others || (!interactive && !bulk)) return std::nullopt;
         chosen = interactive && (!bulk || before_bulk_ < kInteractiveInARow) ? StreamClass::kInteractive
                                                                              : StreamClass::kBulk;
         before_bulk_ = chosen == StreamClass::kInteractive ? before_bulk_ + 1 : 0;

@@ -30,8 +30,9 @@ class SendQueue {
     void resend(StreamClass stream_class, const Resend& range);
     /// Gives the stream a turn. The caller sees to it that a stream waits for one turn at a time.
     void enqueue(StreamClass stream_class, StreamId stream);
-    /// Takes the next turn out, not of the control class unless `with_control`; nothing if there is none.
-    [[nodiscard]] std::optional<Turn> next(bool with_control);
+    /// Takes the next turn out, of the control class only `with_control`, of the others only `with_others`; nothing if
+    /// there is none.
+    [[nodiscard]] std::optional<Turn> next(bool with_control, bool with_others);
     [[nodiscard]] bool has_control() const { return !classes_[0].is_empty(); }
     [[nodiscard]] bool is_empty() const;
     void clear();

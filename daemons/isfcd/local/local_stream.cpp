@@ -11,7 +11,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <cerrno>
 #include <cstring>
@@ -39,14 +38,19 @@ bool peek_from_first(int socket) {
 
 }  // namespace
 
-LocalStream::LocalStream(Socket socket, LogicalLink& link)
-    : socket_(std::move(socket)), link_(link), readable_(socket_.get_executor()), writable_(socket_.get_executor()) {
+LocalStream::LocalStream(Socket socket, LogicalLink& link, std::shared_ptr<Turns> turns)
+    : socket_(std::move(socket)),
+      link_(link),
+      turns_(std::move(turns)),
+      readable_(socket_.get_executor()),
+      writable_(socket_.get_executor()) {
     // As much as the system gives without asking: a program that reads slowly is woken less often.
     (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_SNDBUF, &kLocalBuffer, sizeof kLocalBuffer);
 }
 
 void LocalStream::start(StreamId id, Ended ended) {
     id_ = id;
+    goes_first_ = link_.class_of(id) == StreamClass::kControl;
     on_ended_ = std::move(ended);
     const auto executor = socket_.get_executor();
     asio::co_spawn(executor, [self = shared_from_this()] { return self->from_program(); }, asio::detached);
@@ -120,6 +124,10 @@ int LocalStream::take_bytes() {
     return static_cast<int>(total);
 }
 
+asio::awaitable<void> LocalStream::take_turn() {
+    co_await turns_->take(goes_first_);
+}
+
 asio::awaitable<void> LocalStream::from_program() {
     // Without SO_PEEK_OFF (user emulation) nobody could wait for what lies behind the byte that is held.
     if (!peek_from_first(socket_.native_handle())) {
@@ -130,6 +138,7 @@ asio::awaitable<void> LocalStream::from_program() {
     while (!ended_) {
         if (link_.room(id_) == 0) {
             co_await writable_.wait();
+            if (!goes_first_) co_await take_turn();
             continue;
         }
         const int taken = take_bytes();
@@ -138,7 +147,7 @@ asio::awaitable<void> LocalStream::from_program() {
             co_return;
         }
         if (taken > 0) {
-            co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+            co_await take_turn();
             continue;
         }
         // Not async_wait: the byte that is held would end it at once.
@@ -150,6 +159,7 @@ asio::awaitable<void> LocalStream::from_program() {
             co_return;
         }
         if (error) fail(error.value(), "read");
+        if (!goes_first_) co_await take_turn();
     }
 }
 
@@ -166,6 +176,7 @@ asio::awaitable<void> LocalStream::to_program() {
         }
         if (count == 0) {
             co_await readable_.wait();
+            if (!goes_first_) co_await take_turn();
             continue;
         }
         msghdr message{};
@@ -174,9 +185,10 @@ asio::awaitable<void> LocalStream::to_program() {
         const auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent >= 0) {
             link_.consume(id_, static_cast<std::size_t>(sent));
-            co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+            co_await take_turn();
         } else if (would_block(errno)) {
             co_await socket_.async_wait(asio::socket_base::wait_write, kTuple);
+            if (!goes_first_) co_await take_turn();
         } else {
             fail(errno, "write");
         }

@@ -9,6 +9,7 @@
 
 #include "daemons/isfcd/channel/signal.hpp"
 #include "daemons/isfcd/link/logical_link.hpp"
+#include "daemons/isfcd/turns.hpp"
 
 namespace ssi::isfc {
 
@@ -25,7 +26,7 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
     using Ended = std::function<void()>;
 
     /// `link` must live until on_closed() or on_failed().
-    LocalStream(Socket socket, LogicalLink& link);
+    LocalStream(Socket socket, LogicalLink& link, std::shared_ptr<Turns> turns);
 
     /// Begins to move bytes: the stream is open on the link.
     void start(StreamId id, Ended ended);
@@ -41,13 +42,16 @@ class LocalStream : public std::enable_shared_from_this<LocalStream> {
   private:
     boost::asio::awaitable<void> from_program();
     boost::asio::awaitable<void> to_program();
+    boost::asio::awaitable<void> take_turn();
     int take_bytes();
     void fail(int error_number, std::string_view what);
     void shut();
 
     Socket socket_;
     LogicalLink& link_;  // not touched once ended_
+    std::shared_ptr<Turns> turns_;
     StreamId id_ = 0;
+    bool goes_first_ = false;
     Ended on_ended_;
     Signal readable_;
     Signal writable_;

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path("/mnt")  # the member tree, as the benchmark sees it
@@ -22,6 +22,7 @@ PROGRAMS = "/mnt"  # the build directory in it
 _INSIDE = "SSI_BENCH_INSIDE"
 _PR_SET_PDEATHSIG = 1
 _PRIORITY = -10
+_processors: dict[str, str] = {}  # by network
 
 
 class BenchError(Exception):
@@ -85,11 +86,22 @@ def on_host(path: str) -> Path:
     return Path(f"{ROOT}{path}")
 
 
+@contextlib.contextmanager
+def one_processor_each(*networks: str) -> Iterator[None]:
+    """What is started in there runs on a processor of its network alone, as if each were a machine with one."""
+    _processors.update({network: str(number) for number, network in enumerate(networks)})
+    try:
+        yield
+    finally:
+        _processors.clear()
+
+
 def command_inside(*command: str, network: str | None = None, environment: Sequence[str] = ()) -> list[str]:
     """The command line for a command in the root, and in a network namespace. Everything in it replaces itself, so
     that the process started with it is the command."""
     enter = ["nsenter", f"--net=/run/netns/{network}"] if network else []
-    return [*enter, "chroot", str(ROOT), "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8",
+    stay = ["taskset", "--cpu-list", _processors[network]] if network in _processors else []
+    return [*enter, *stay, "chroot", str(ROOT), "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8",
             *environment, *command]
 
 

@@ -48,6 +48,10 @@ enum class ErrorCode : std::uint16_t {
     kConfigInvalid = 5001,  ///< system.toml: syntax or contents
     kConfigMissing = 5002,  ///< a file that is needed cannot be read
     kCertificateInvalid = 5003,
+    kPdrUnreadable = 5010,  ///< the PDR volume cannot be read, or is none that can be used
+    kPdrUnwritable = 5011,
+    kPdrForeign = 5012,  ///< the volume is not this cluster's PDR, or holds something else
+    kPdrDamaged = 5013,  ///< a block of the PDR is not what was written
     // 6000: borders
     kHypervisorFailed = 6001,  ///< libvirt refused
     kGuardUnreachable = 6002,  ///< ssi-guard does not answer

@@ -95,8 +95,16 @@ const toml::array& pair_of(const toml::value& table, const char* key) {
     return value.as_array();
 }
 
+WatchdogConfig watchdog_of(const toml::value& value) {
+    const auto kind = text(value);
+    if (kind == "none") return WatchdogConfig::kNone;
+    if (kind == "soft") return WatchdogConfig::kSoft;
+    if (kind == "hardware") return WatchdogConfig::kHardware;
+    fault(value, std::format("there is no watchdog '{}'", kind), "write \"none\", \"soft\" or \"hardware\"");
+}
+
 MemberConfig parse_member(const toml::value& table) {
-    only_keys(table, {"name", "slot", "host"});
+    only_keys(table, {"name", "slot", "host", "watchdog"});
     MemberConfig member;
     member.name = name_of<MemberName>(required(table, "name"));
     const auto& slot_value = required(table, "slot");
@@ -105,6 +113,7 @@ MemberConfig parse_member(const toml::value& table) {
     if (!slot) fault(slot_value, slot.error().what, slot.error().remedy);
     member.slot = *slot;
     member.host = text_or(table, "host", member.name.str());
+    if (table.contains("watchdog")) member.watchdog = watchdog_of(table.at("watchdog"));
     return member;
 }
 
@@ -312,6 +321,16 @@ LinkConfig parse_link(const toml::value& root, double scale) {
     return link;
 }
 
+PdrConfig parse_pdr(const toml::value& root) {
+    PdrConfig pdr;
+    if (!root.contains("pdr")) return pdr;
+    const auto& table = root.at("pdr");
+    only_keys(table, {"device"});
+    pdr.device = text(required(table, "device"));
+    if (!pdr.device.is_absolute()) fault(table.at("device"), "a path must be absolute", "begin it with /");
+    return pdr;
+}
+
 void parse_cluster(const toml::value& root, SystemConfig& config) {
     const auto& table = required(root, "cluster");
     only_keys(table, {"name", "uuid"});
@@ -321,11 +340,12 @@ void parse_cluster(const toml::value& root, SystemConfig& config) {
 }
 
 SystemConfig parse_root(const toml::value& root) {
-    only_keys(root, {"cluster", "timing", "link", "tls", "member", "channel", "fence"});
+    only_keys(root, {"cluster", "timing", "link", "pdr", "tls", "member", "channel", "fence"});
     SystemConfig config;
     parse_cluster(root, config);
     config.timing = parse_timing(root);
     config.link = parse_link(root, config.timing.scale);
+    config.pdr = parse_pdr(root);
     parse_members(root, config);
     for (const auto& table : array_of(root, "channel")) config.channels.push_back(parse_channel(table, config));
     for (const auto& table : array_of(root, "fence")) config.fences.push_back(parse_fence(table, config));

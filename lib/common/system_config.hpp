@@ -15,11 +15,16 @@
 
 namespace ssi {
 
+/// What resets a member whose guard has stopped. Only the word of one whose clock does not stop with the machine proves
+/// that a silent member is dead (SAFETY 13 b); the kernel cannot tell the one from the other, so the file says it.
+enum class WatchdogConfig { kNone, kSoft, kHardware };
+
 /// One [[member]].
 struct MemberConfig {
     MemberName name;
     MemberSlot slot;
     std::string host;  ///< Host name (gethostname) by which a machine knows that it is this member. Default: the name.
+    WatchdogConfig watchdog = WatchdogConfig::kNone;
     friend bool operator==(const MemberConfig&, const MemberConfig&) = default;
 };
 
@@ -94,6 +99,12 @@ struct LinkConfig {
     std::chrono::milliseconds timeout{5'000};  ///< Streams wait so long for a channel. Scaled by timing.scale.
 };
 
+/// [pdr]: the persistent data record, a shared volume.
+struct PdrConfig {
+    std::filesystem::path device;  ///< The same path on all members. Empty: the cluster has none.
+    friend bool operator==(const PdrConfig&, const PdrConfig&) = default;
+};
+
 /// [timing]: all scaled by `scale` when the file is read.
 struct TimingConfig {
     double scale = 1.0;                        ///< 0.1 .. 20.
@@ -115,6 +126,7 @@ struct SystemConfig {
     std::vector<FenceConfig> fences;  ///< Tried in the order of the file.
     TimingConfig timing;
     LinkConfig link;
+    PdrConfig pdr;
     std::filesystem::path pki = "/etc/ssi/pki";  ///< [tls] directory: ca.crt, MEMBER.crt, MEMBER.key.
 
     [[nodiscard]] const MemberConfig* find(const MemberName& name) const;

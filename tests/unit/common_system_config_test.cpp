@@ -202,5 +202,21 @@ TEST(SystemConfig, own_member_is_found_by_host_or_by_name) {
     EXPECT_EQ(own_member(config, "", "elsewhere").error().code, ErrorCode::kMemberUnknown);
 }
 
+TEST(SystemConfig, pdr_and_watchdogs_are_read) {
+    const auto config =
+        parse_system_config(kTwoMembers + "watchdog = \"hardware\"\n[pdr]\ndevice = \"/dev/pdr\"\n", "system.toml");
+    ASSERT_TRUE(config) << config.error().what;
+    EXPECT_EQ(config->pdr.device, "/dev/pdr");
+    EXPECT_EQ(config->members[0].watchdog, WatchdogConfig::kHardware);
+    EXPECT_EQ(config->members[1].watchdog, WatchdogConfig::kNone);
+    EXPECT_TRUE(parse_system_config(kTwoMembers, "system.toml")->pdr.device.empty());
+}
+
+TEST(SystemConfig, pdr_without_a_path_and_watchdogs_that_do_not_exist_are_refused) {
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[pdr]\n"), "'device' is missing"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[pdr]\ndevice = \"pdr\"\n"), "a path must be absolute"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "watchdog = \"cat\"\n"), "there is no watchdog 'cat'"));
+}
+
 }  // namespace
 }  // namespace ssi

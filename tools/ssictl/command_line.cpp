@@ -47,6 +47,7 @@ class CommandLine {
                     .daemon = Daemon::kIsfcd, .method = "Reload", .timeout = kQuick * 3, .render = render_reload};
             });
         add_authority();
+        add_pdr();
         app_.add_subcommand("version", "Print the version")->callback([this] { command_ = PrintVersion{}; });
     }
 
@@ -263,6 +264,25 @@ class CommandLine {
             "Then ca.crt, MEMBER.crt and MEMBER.key go to /etc/ssi/pki of that member. ca.key stays where it is.");
     }
 
+    void add_pdr() {
+        auto* pdr = app_.add_subcommand("pdr", "The shared volume of the members' signs of life (needs no daemon)");
+        auto* format = pdr->add_subcommand("format", "Make a PDR of the volume; once, on one member");
+        format->add_flag("--force", format_pdr_.force, "Although it is not empty: what it holds is lost");
+        format->callback([this] {
+            format_pdr_.place = pdr_;
+            command_ = format_pdr_;
+        });
+        format->footer("A volume to which a member writes at this moment is never formatted.");
+        auto* show = pdr->add_subcommand("show", "Whose volume it is, and what each member wrote last");
+        show->callback([this] { command_ = ShowPdr{pdr_, false}; });
+        auto* check = pdr->add_subcommand("check", "The same, and every fault; exit status 1 if there is one");
+        check->callback([this] { command_ = ShowPdr{pdr_, true}; });
+        for (auto* verb : {format, show, check}) {
+            verb->add_option("--device", pdr_.device, "The volume; default: [pdr] device of the configuration");
+            verb->add_option("--config", pdr_.config, "Configuration of the cluster")->capture_default_str();
+        }
+    }
+
     CLI::App app_{"Shows and directs an SSI cluster: hosts that run their guests as one system.", "ssictl"};
     std::optional<Command> command_;
     bool json_ = false;
@@ -274,6 +294,8 @@ class CommandLine {
     IssueCertificate issue_{"/etc/ssi/pki", "", false};
     RotateCertificates rotate_;
     std::string directory_ = "/etc/ssi/pki";
+    PdrPlace pdr_;
+    FormatPdr format_pdr_;
     ShowLinks show_;
     WatchLinks watch_;
     double interval_s_ = 1.0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tools/ssictl/link_rendering.hpp"
+#include "tools/ssictl/pdr_documents.hpp"
 #include "tools/ssictl/rendering.hpp"
 
 namespace ssi::ctl {
@@ -67,10 +68,20 @@ struct RetireAuthority {
     std::filesystem::path directory;
 };
 
+struct FormatPdr {
+    PdrPlace place;
+    bool force = false;  ///< Although the volume is not blank.
+};
+
+struct ShowPdr {
+    PdrPlace place;
+    bool check = false;  ///< With every fault there is.
+};
+
 struct PrintVersion {};
 
 using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, InitAuthority, IssueCertificate,
-                             RotateCertificates, RetireAuthority, PrintVersion>;
+                             RotateCertificates, RetireAuthority, FormatPdr, ShowPdr, PrintVersion>;
 
 struct Invocation {
     Command command;

@@ -170,10 +170,26 @@ class Run {
         return wrote({wanted.directory / (wanted.member + ".crt"), wanted.directory / (wanted.member + ".key")});
     }
 
+    Result<void> operator()(const FormatPdr& wanted) {
+        const auto document = format_pdr(wanted.place, wanted.force);
+        if (!document) return std::unexpected(document.error());
+        return print(*document, render_pdr);
+    }
+
+    Result<void> operator()(const ShowPdr& wanted) {
+        const auto document = wanted.check ? check_pdr(wanted.place) : show_pdr(wanted.place);
+        if (!document) return std::unexpected(document.error());
+        if (faults_in(*document) > 0) status_ = 1;
+        return print(*document, wanted.check ? render_pdr_check : render_pdr);
+    }
+
     Result<void> operator()(const PrintVersion&) {
         return print({{"v", 1}, {"version", SSI_VERSION}},
                      [](const json::Object&) -> Result<std::string> { return "ssictl " SSI_VERSION "\n"; });
     }
+
+    /// What was asked for was done, and this is what it says.
+    [[nodiscard]] int status() const { return status_; }
 
   private:
     static pki::Overwrite overwrite(bool wanted) { return wanted ? pki::Overwrite::kYes : pki::Overwrite::kNo; }
@@ -233,6 +249,7 @@ class Run {
     std::ostream& errors_;
     const std::string& bus_;
     bool terminal_;
+    int status_ = 0;
 };
 
 }  // namespace
@@ -256,8 +273,9 @@ int run(std::vector<std::string> arguments, std::istream& input, std::ostream& o
         errors << invocation.error().errors;
         return invocation.error().status;
     }
-    const auto done = std::visit(Run(invocation->json, input, output, errors, bus, terminal), invocation->command);
-    if (done) return 0;
+    Run runner(invocation->json, input, output, errors, bus, terminal);
+    const auto done = std::visit([&](const auto& command) { return runner(command); }, invocation->command);
+    if (done) return runner.status();
     if (invocation->json) output << pretty(json::Object{{"v", 1}, {"error", json::from_error(done.error())}});
     errors << render_error(done.error());
     return exit_status(done.error());

@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "daemons/isfcd/wire/bytes.hpp"
+#include "lib/common/bytes.hpp"
 #include "daemons/isfcd/wire/frame.hpp"
 #include "lib/common/error.hpp"
 #include "lib/common/names.hpp"

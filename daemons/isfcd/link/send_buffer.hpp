@@ -7,7 +7,7 @@
 #include <span>
 
 #include "daemons/isfcd/wire/block.hpp"
-#include "daemons/isfcd/wire/bytes.hpp"
+#include "lib/common/bytes.hpp"
 
 namespace ssi::isfc {
 

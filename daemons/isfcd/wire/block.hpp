@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "daemons/isfcd/wire/bytes.hpp"
+#include "lib/common/bytes.hpp"
 
 namespace ssi::isfc {
 

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "daemons/isfcd/wire/bytes.hpp"
+#include "lib/common/bytes.hpp"
 #include "lib/common/error.hpp"
 
 namespace ssi::isfc {

@@ -11,7 +11,7 @@ _ssictl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --member | --directory | --cluster | --config | --peer | --own-address | --peer-address | --interface | --port | \
+            --member | --directory | --cluster | --config | --device | --peer | --own-address | --peer-address | --interface | --port | \
                 --interval | --count) ((i++)) ;;
             -*) ;;
             *) words+=("$word") ;;
@@ -28,20 +28,21 @@ _ssictl() {
             compopt -o dirnames
             return
             ;;
-        --config)
+        --config | --device)
             compopt -o default
             return
             ;;
         --cluster | --own-address | --peer-address | --port | --interval | --count) return ;;
         *)
             case "${words[*]:0:2}" in
-                '') choices='query guest relocate member islink reload ca version' ;;
+                '') choices='query guest relocate member islink reload ca pdr version' ;;
                 query) choices='ssi' ;;
                 guest) choices='list show start shutdown destroy' ;;
                 relocate) choices='move status' ;;
                 member) choices='set-down leave' ;;
                 islink) choices='list show activate deactivate watch' ;;
                 ca) choices='init issue rotate retire' ;;
+                pdr) choices='format show check' ;;
                 'guest show' | 'guest start' | 'guest shutdown' | 'guest destroy' | 'relocate status')
                     [ "$cword" -eq 2 ] && names=guests
                     ;;
@@ -70,6 +71,8 @@ _ssictl() {
             'ca issue') choices+=' --directory --force' ;;
             'ca rotate') choices+=' --directory --authority' ;;
             'ca retire') choices+=' --directory' ;;
+            'pdr format') choices+=' --device --config --force' ;;
+            'pdr show' | 'pdr check') choices+=' --device --config' ;;
         esac
         names=
     fi

@@ -1,5 +1,5 @@
 #pragma once
-/// Big-endian fields in byte strings: how every number on a channel is written and read.
+/// Big-endian fields in byte strings: how every number on a channel and on the PDR is written and read.
 
 #include <concepts>
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ssi::isfc {
+namespace ssi {
 
 using Bytes = std::vector<std::byte>;
 using ByteView = std::span<const std::byte>;
@@ -70,4 +70,4 @@ class ByteReader {
     bool failed_ = false;
 };
 
-}  // namespace ssi::isfc
+}  // namespace ssi

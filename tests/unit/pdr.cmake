@@ -1,0 +1,1 @@
+ssi_unit_test(pdr_test pdr_block_test.cpp pdr_volume_test.cpp LIBS ssi_pdr)

@@ -1,0 +1,45 @@
+#pragma once
+/// A disk in memory whose reads and writes can fail, and whose writes can be cut off in the middle.
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "lib/common/pdr/disk.hpp"
+
+namespace ssi::pdr {
+
+class MemoryDisk final : public Disk {
+  public:
+    explicit MemoryDisk(std::uint64_t size) : bytes_(size) {}
+
+    Result<void> read(std::uint64_t offset, std::span<Block> into) override {
+        if (unreadable) return failure(ErrorCode::kPdrUnreadable, "cannot read", name_);
+        std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), into.size_bytes(), into[0].bytes.begin());
+        return {};
+    }
+    Result<void> write(std::uint64_t offset, std::span<const Block> blocks) override {
+        if (writes_left && (*writes_left)-- == 0) {
+            writes_left = 0;
+            std::copy_n(blocks[0].bytes.begin(), blocks.size_bytes() / 2,
+                        bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
+            return failure(ErrorCode::kPdrUnwritable, "cannot write", name_);
+        }
+        std::copy_n(blocks[0].bytes.begin(), blocks.size_bytes(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
+        return {};
+    }
+    [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
+    [[nodiscard]] const std::string& name() const override { return name_; }
+
+    std::byte& at(std::uint64_t offset) { return bytes_[offset]; }
+    [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
+
+    bool unreadable = false;
+    std::optional<int> writes_left;  ///< After so many, one is half done, and none after it.
+
+  private:
+    std::vector<std::byte> bytes_;
+    std::string name_ = "memory";
+};
+
+}  // namespace ssi::pdr

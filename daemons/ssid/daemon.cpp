@@ -52,7 +52,9 @@ struct Daemon::Parts {
           boot(places.incarnation),
           view(engine, clock, executor),
           membership(own, config.timing, view, guard, boot, clock),
-          watch(own, config.timing.silence, config.timing.beat, config.timing.boot),
+          pdr(config.timing.silence, config.timing.beat),
+          watch(own, config.timing.silence, config.timing.beat, config.timing.boot,
+                config.pdr.device.empty() ? nullptr : &pdr),
           fencing(membership, watch, view, fence_agents(config), clock, executor),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor) {}
 
@@ -64,6 +66,7 @@ struct Daemon::Parts {
     }
 
     Result<void> open();
+    void describe_slot();
     awaitable<void> bring_up_engine();
     awaitable<void> publish();
     awaitable<void> compact();
@@ -81,9 +84,11 @@ struct Daemon::Parts {
     BootFile boot;
     ClusterView view;
     Membership membership;
+    PdrWatch pdr;
     PeerWatch watch;
     Fencing fencing;
     Guests guests;
+    std::optional<SlotFacts> described;  ///< What the guard was told of us last.
     std::optional<Bus> bus;
     std::optional<SystemdUnits> units;
     std::optional<SystemdUnitControl> unit_control;
@@ -103,7 +108,7 @@ Result<void> Daemon::Parts::open() {
     director.emplace(config, membership.own(), *unit_control);
     isfc.emplace(*bus);
     relocations.emplace(membership, view, guard, hypervisor, *isfc, clock, executor);
-    administration.emplace(config, membership, watch, view, hypervisor, *relocations, clock);
+    administration.emplace(config, membership, watch, pdr, view, hypervisor, *relocations, clock);
     if (auto exported = bus->export_object(kBusPath, kBusInterface, bus_methods(*administration)); !exported)
         return exported;
 
@@ -113,7 +118,14 @@ Result<void> Daemon::Parts::open() {
         fencing.consider();
     };
     guard.on_event = [this](const GuardEvent&) { guests.poke(); };
-    guard.on_connected = [this] { guests.poke(); };
+    guard.on_connected = [this] {
+        described.reset();
+        guests.poke();
+    };
+    guard.on_pdr_pass = [this](const PdrPass& pass) {
+        pdr.look(pass, clock.now());
+        describe_slot();
+    };
 
     std::ofstream(places.hook_timeout) << config.timing.hook.count() << '\n';
     auto listening = HookServer::listen(executor, places.hook_socket,
@@ -121,6 +133,17 @@ Result<void> Daemon::Parts::open() {
     if (!listening) return std::unexpected(listening.error());
     hooks.emplace(*std::move(listening));
     return {};
+}
+
+/// Tells the guard what our slot is to say, when that has changed.
+void Daemon::Parts::describe_slot() {
+    const auto& life = membership.life();
+    const SlotFacts facts{life ? life->incarnation : Incarnation{}, membership.has_majority()};
+    if (described == facts) return;
+    described = facts;
+    spawn([](Parts& parts, SlotFacts said) -> awaitable<void> {
+        if (auto done = co_await parts.guard.describe(said); !done) parts.described.reset();
+    }(*this, facts));
 }
 
 awaitable<void> Daemon::Parts::bring_up_engine() {

@@ -97,9 +97,8 @@ const toml::array& pair_of(const toml::value& table, const char* key) {
 
 WatchdogConfig watchdog_of(const toml::value& value) {
     const auto kind = text(value);
-    if (kind == "none") return WatchdogConfig::kNone;
-    if (kind == "soft") return WatchdogConfig::kSoft;
-    if (kind == "hardware") return WatchdogConfig::kHardware;
+    for (const auto watchdog : {WatchdogConfig::kNone, WatchdogConfig::kSoft, WatchdogConfig::kHardware})
+        if (kind == text_of(watchdog)) return watchdog;
     fault(value, std::format("there is no watchdog '{}'", kind), "write \"none\", \"soft\" or \"hardware\"");
 }
 
@@ -385,6 +384,18 @@ std::vector<ChannelConfig> SystemConfig::channels_between(const MemberName& one,
     std::ranges::copy_if(channels, std::back_inserter(found),
                          [&](const ChannelConfig& channel) { return channel.joins(one) && channel.joins(other); });
     return found;
+}
+
+std::string_view text_of(WatchdogConfig watchdog) {
+    switch (watchdog) {
+        case WatchdogConfig::kSoft:
+            return "soft";
+        case WatchdogConfig::kHardware:
+            return "hardware";
+        case WatchdogConfig::kNone:
+            break;
+    }
+    return "none";
 }
 
 Result<SystemConfig> parse_system_config(std::string_view text, const std::string& file) {

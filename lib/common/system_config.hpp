@@ -18,6 +18,8 @@ namespace ssi {
 /// What resets a member whose guard has stopped. Only the word of one whose clock does not stop with the machine proves
 /// that a silent member is dead (SAFETY 13 b); the kernel cannot tell the one from the other, so the file says it.
 enum class WatchdogConfig { kNone, kSoft, kHardware };
+/// "none", "soft", "hardware", as in the file.
+[[nodiscard]] std::string_view text_of(WatchdogConfig watchdog);
 
 /// One [[member]].
 struct MemberConfig {

@@ -27,7 +27,7 @@ void act(Cluster& cluster) {
     auto& host = *cluster.hosts[static_cast<std::size_t>(world.number(static_cast<int>(cluster.hosts.size())))];
     auto& other = *cluster.hosts[static_cast<std::size_t>(world.number(static_cast<int>(cluster.hosts.size())))];
     const auto guest = guest_name(1 + world.number(3));
-    switch (world.number(20)) {
+    switch (world.number(cluster.has_pdr ? 22 : 20)) {
         case 0:
         case 1:
         case 2:
@@ -65,6 +65,15 @@ void act(Cluster& cluster) {
         case 18:
             if (world.chance(0.5)) return host.restart_guard();
             return cluster.leave(host);
+        case 20:
+            host.pdr_fault = static_cast<PdrFault>(world.number(4));
+            return;
+        case 21:
+            if (world.chance(0.2))
+                for (const auto& one : cluster.hosts) one->pdr_fault = PdrFault::kUnreadable;
+            else
+                for (const auto& one : cluster.hosts) one->pdr_fault = PdrFault::kNone;
+            return;
         default:
             cluster.fence_time = world.chance(0.2) ? 20s : 800ms;
             host.reach.unknown_rate = world.chance(0.5) ? 0.2 : 0;
@@ -80,7 +89,7 @@ struct Totals {
 };
 
 void run_seed(std::uint64_t seed, Totals& totals) {
-    Cluster cluster(3 + static_cast<int>(seed % 3), seed);
+    Cluster cluster(3 + static_cast<int>(seed % 3), seed, seed % 2 == 0);
     auto& world = cluster.world;
     const auto check = [&] { cluster.check(); };
     for (const auto& host : cluster.hosts) host->boot();
@@ -130,6 +139,75 @@ TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
     EXPECT_GT(totals.fences, static_cast<int>(seeds) / 4);
     std::printf("%llu seeds: %d starts, %d refusals, %d moves, %d fences\n", static_cast<unsigned long long>(seeds),
                 totals.starts, totals.refusals, totals.moves, totals.fences);
+}
+
+/// Three members with a PDR, and a guest on the third.
+class WithPdr : public testing::Test {
+  protected:
+    void SetUp() override {
+        for (const auto& host : cluster_.hosts) host->boot();
+        pass(6s);
+        cluster_.virsh_start(third_, g_);
+        pass(5s);
+        ASSERT_NE(third_.find(g_), nullptr);
+    }
+    void pass(Duration time) {
+        cluster_.world.run_until(cluster_.world.now() + time, [&] { cluster_.check(); });
+    }
+    [[nodiscard]] bool runs_on(Host& host) {
+        const auto* qemu = host.find(g_);
+        return qemu != nullptr && qemu->executes;
+    }
+    void every_pdr(PdrFault fault) {
+        for (const auto& host : cluster_.hosts) host->pdr_fault = fault;
+    }
+    Cluster cluster_{3, 1, true};
+    Host& third_ = *cluster_.hosts[2];
+    GuestName g_ = guest_name(1);
+};
+
+TEST_F(WithPdr, a_member_whose_links_are_cut_is_not_fenced_and_its_guest_runs_on_R5) {
+    const auto pid = third_.find(g_)->pid;
+    third_.side = 1;
+    cluster_.update_majorities();
+    pass(120s);
+    EXPECT_EQ(cluster_.fences, 0);
+    ASSERT_TRUE(runs_on(third_));
+    cluster_.heal();
+    pass(20s);
+    EXPECT_EQ(cluster_.fences, 0);
+    ASSERT_TRUE(runs_on(third_));
+    EXPECT_EQ(third_.find(g_)->pid, pid);
+}
+
+TEST_F(WithPdr, a_member_without_power_is_fenced_when_its_slot_stands_still_too) {
+    third_.cut_power();
+    pass(30s);
+    EXPECT_EQ(cluster_.fences, 1);
+    EXPECT_TRUE(runs_on(*cluster_.hosts[0]) || runs_on(*cluster_.hosts[1]));
+}
+
+TEST_F(WithPdr, a_pdr_that_nobody_can_read_proves_nothing_R4) {
+    for (const auto fault : {PdrFault::kUnreadable, PdrFault::kStale, PdrFault::kUnwritable}) {
+        every_pdr(fault);
+        pass(5s);
+        third_.cut_power();
+        pass(60s);
+        EXPECT_EQ(cluster_.fences, 0) << static_cast<int>(fault);
+        third_.boot();
+        pass(30s);
+    }
+    third_.cut_power();
+    every_pdr(PdrFault::kNone);
+    pass(90s);
+    EXPECT_EQ(cluster_.fences, 1);
+}
+
+TEST_F(WithPdr, with_the_pdr_lost_for_all_everybody_lives) {
+    every_pdr(PdrFault::kUnreadable);
+    pass(120s);
+    EXPECT_EQ(cluster_.fences, 0);
+    EXPECT_TRUE(runs_on(third_));
 }
 
 /// A guest on its way from M1 to M2, and what `fate` does after each step.

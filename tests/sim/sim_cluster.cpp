@@ -70,6 +70,7 @@ class SimGuard final : public cluster::GuardLink {
         if (revoked->kill) host_.kill_qemu(revoked->kill->pid);
         co_return Result<void>{};
     }
+    awaitable<Result<void>> describe(cluster::SlotFacts) override { co_return Result<void>{}; }
     awaitable<Result<void>> expel() override {
         co_await arrive();
         for (const auto& qemu : host_.rights.expel()) host_.kill_qemu(qemu.pid);
@@ -313,6 +314,7 @@ class SimFence final : public cluster::FenceAgent {
         co_await process_.sleep(world.between(50ms, cluster.fence_time));
         if (process_.is_dead()) co_await process_.never();
         if (world.chance(cluster.fence_failures)) co_return failure(ErrorCode::kFenceFailed, "the agent failed");
+        cluster.check_fence(*cluster.host(member));
         cluster.host(member)->cut_power();
         ++cluster.fences;
         if (world.chance(cluster.fence_failures))
@@ -393,6 +395,43 @@ void Host::boot() {
     libvirtd = cluster.libvirtds.back().get();
     cluster.update_majorities();
     start_ssid();
+    if (!cluster.has_pdr) return;
+    cluster.guards.push_back(std::make_unique<Process>(cluster.world, machine));
+    guard = cluster.guards.back().get();
+    co_spawn(cluster.world.executor(), beat_on_pdr(*guard), detached);
+}
+
+awaitable<void> Host::beat_on_pdr(Process& process) {
+    std::optional<std::uint64_t> written;
+    while (true) {
+        co_await process.sleep(cluster.timing.beat);
+        if (process.is_dead()) co_await process.never();
+        const auto pass = pass_over_pdr(written);
+        co_await process.travel();
+        if (node != nullptr) node->pdr.look(pass, process.now());
+    }
+}
+
+/// As gate::PdrBeat.
+cluster::PdrPass Host::pass_over_pdr(std::optional<std::uint64_t>& written) {
+    if (pdr_fault != PdrFault::kStale) stale_slots_ = cluster.slots;
+    cluster::PdrPass pass;
+    if (pdr_fault == PdrFault::kUnreadable) return pass;
+    const auto& seen = stale_slots_;
+    for (const auto& [member, slot] : seen) pass.slots.push_back(slot);
+    const auto own = seen.find(name);
+    pass.fresh = written && own != seen.end() && own->second.counter == *written;
+    if (pdr_fault == PdrFault::kUnwritable) {
+        written.reset();
+        pass.fresh = false;
+        return pass;
+    }
+    written = std::max(own == seen.end() ? 0 : own->second.counter, written.value_or(0)) + 1;
+    cluster.slots[name] = {name, boot_record.value_or(Incarnation{}), *written};
+    const auto now = cluster.world.now();
+    if (now - slot_moved >= cluster.timing.silence - 2 * cluster.timing.beat) slot_gap_ended = now;
+    slot_moved = now;
+    return pass;
 }
 
 void Host::cut_power() {
@@ -403,6 +442,7 @@ void Host::cut_power() {
     boot_record.reset();
     machine.forget();
     libvirtd->kill();
+    if (guard != nullptr) guard->kill();
     if (node != nullptr) node->process.kill();
     node = nullptr;
     cluster.update_majorities();
@@ -444,7 +484,9 @@ Node::Node(Host& host)
       boot(std::make_unique<SimBoot>(host)),
       view(*engine, process, host.cluster.world.executor()),
       membership(host.name, host.cluster.timing, view, *guard, *boot, process),
-      watch(host.name, host.cluster.timing.silence, host.cluster.timing.beat, host.cluster.timing.boot),
+      pdr(host.cluster.timing.silence, host.cluster.timing.beat),
+      watch(host.name, host.cluster.timing.silence, host.cluster.timing.beat, host.cluster.timing.boot,
+            host.cluster.has_pdr ? &pdr : nullptr),
       fencing(membership, watch, view, agents(host, process), process, host.cluster.world.executor()),
       guests(membership, watch, view, *guard, *hypervisor, host.cluster.timing, process, host.cluster.world.executor()),
       relocations(membership, view, *guard, *hypervisor, *isfc, process, host.cluster.world.executor()) {
@@ -457,7 +499,7 @@ Node::Node(Host& host)
 }
 Node::~Node() = default;
 
-Cluster::Cluster(int members, std::uint64_t seed) : world(seed) {
+Cluster::Cluster(int members, std::uint64_t seed, bool with_pdr) : has_pdr(with_pdr), world(seed) {
     for (int i = 1; i <= members; ++i)
         hosts.push_back(std::make_unique<Host>(*this, MemberName::parse(std::format("M{}", i)).value()));
 }
@@ -465,6 +507,16 @@ Cluster::~Cluster() = default;
 
 Host* Cluster::host(const MemberName& name) {
     return std::ranges::find(hosts, name, [](const auto& host) { return host->name; })->get();
+}
+
+void Cluster::check_fence(const Host& target) {
+    if (!has_pdr || !target.is_up()) return;
+    // Between the decision and the agent's act lie a commit, and agents before it that failed.
+    constexpr Duration kDecision = 60s;
+    const auto now = world.now();
+    const bool stands = now - target.slot_moved >= timing.silence - 2 * timing.beat;
+    if (!stands && now - target.slot_gap_ended > kDecision)
+        throw std::logic_error(target.name.str() + " is fenced although its slot moves (R4)");
 }
 
 void Cluster::update_majorities() {
@@ -479,6 +531,7 @@ void Cluster::heal() {
     for (const auto& one : hosts) {
         one->side = 0;
         one->reach = {};
+        one->pdr_fault = PdrFault::kNone;
         if (one->machine.is_frozen()) one->machine.thaw();
         one->boot();
     }

@@ -31,6 +31,9 @@ struct Qemu {
 /// What libvirt is asked to make a QEMU for. It calls the doors in another way each time.
 enum class Origin { kStart, kStartPaused, kRestore, kIncoming };
 
+/// How one host's way to the PDR fails.
+enum class PdrFault { kNone, kUnreadable, kUnwritable, kStale };
+
 class Cluster;
 class Node;
 
@@ -59,12 +62,20 @@ class Host {
     std::map<std::int64_t, Qemu> qemus;
     std::set<GuestName> migrating;  ///< Out of this host.
     Process* libvirtd = nullptr;    ///< Goes on when ssid crashes.
+    Process* guard = nullptr;       ///< So does the guard, which beats on the PDR.
+    PdrFault pdr_fault = PdrFault::kNone;
+    BootTime slot_moved{};      ///< When its slot moved last.
+    BootTime slot_gap_ended{};  ///< When it began to move again after it had stood still for the silence.
     std::optional<Incarnation> boot_record;
     Node* node = nullptr;
 
   private:
+    boost::asio::awaitable<void> beat_on_pdr(Process& process);
+    cluster::PdrPass pass_over_pdr(std::optional<std::uint64_t>& written);
+
     bool up_ = false;
     int boots_ = 0;
+    std::map<MemberName, cluster::SlotSign> stale_slots_;  // what a way that is stale goes on showing
 };
 
 /// One run of ssid.
@@ -80,6 +91,7 @@ class Node {
     std::unique_ptr<cluster::BootRecord> boot;
     cluster::ClusterView view;
     cluster::Membership membership;
+    cluster::PdrWatch pdr;
     cluster::PeerWatch watch;
     cluster::Fencing fencing;
     cluster::Guests guests;
@@ -88,7 +100,7 @@ class Node {
 
 class Cluster {
   public:
-    Cluster(int members, std::uint64_t seed);
+    Cluster(int members, std::uint64_t seed, bool has_pdr = false);
     ~Cluster();
 
     /// As `virsh start`, `virsh start --paused` or `virsh restore` on a member.
@@ -108,11 +120,16 @@ class Cluster {
     /// R1, counted: instances of a guest whose CPUs run, frozen machines included. Throws when there are two, or when
     /// one went on with a memory older than its disks.
     void check();
+    /// R4: a host is fenced only after its slot stood still too. Throws otherwise.
+    void check_fence(const Host& target);
 
+    const bool has_pdr;
+    std::map<MemberName, cluster::SlotSign> slots;  ///< The PDR.
     Store store;
     World world;
     std::vector<std::unique_ptr<Host>> hosts;
     std::vector<std::unique_ptr<Process>> libvirtds;
+    std::vector<std::unique_ptr<Process>> guards;
     std::vector<std::unique_ptr<Node>> nodes;  ///< All that ever lived: their coroutines may be suspended for good.
     TimingConfig timing;
     std::int64_t next_pid = 100;

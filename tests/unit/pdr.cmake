@@ -1,1 +1,2 @@
 ssi_unit_test(pdr_test pdr_block_test.cpp pdr_volume_test.cpp LIBS ssi_pdr)
+ssi_unit_test(pdr_beat_test pdr_beat_test.cpp LIBS ssi_pdr_beat)

@@ -16,26 +16,36 @@ json::Object document(std::string_view text) {
 
 constexpr auto kCluster = R"({"v":1,"cluster":{"name":"CLUSTER1","uuid":"u","mode":"Influx"},"member":"MEMBER1",
     "majority":true,"members":[
-    {"slot":1,"name":"MEMBER1","state":"Joined","incarnation":4,"heartbeat_age_ms":120,"voter":true,"guests":12,"reason":""},
-    {"slot":2,"name":"M2","state":"Joined","incarnation":5,"heartbeat_age_ms":480,"voter":true,"guests":0,"reason":""},
+    {"slot":1,"name":"MEMBER1","state":"Joined","incarnation":4,"heartbeat_age_ms":120,"pdr_heartbeat_age_ms":310,"voter":true,"guests":12,"reason":""},
+    {"slot":2,"name":"M2","state":"Joined","incarnation":5,"heartbeat_age_ms":480,"pdr_heartbeat_age_ms":null,"voter":true,"guests":0,"reason":""},
     {"slot":12,"name":"MEMBER3","state":"Down","incarnation":6,"heartbeat_age_ms":null,"voter":false,"guests":1,
      "reason":"fenced by MEMBER1 through lab"}]})";
 
 TEST(Rendering, cluster_has_the_form_of_query_ssi) {
-    EXPECT_EQ(render_cluster(document(kCluster)).value(),
-              "SSI Name: CLUSTER1\n"
-              "SSI Mode: Influx\n"
-              "Majority: yes\n"
-              "SLOT  SYSTEMID  STATE   RECEIVED HEARTBEAT  GUESTS  VOTER\n"
-              "   1  MEMBER1   Joined           0.1 s ago      12  yes    this member\n"
-              "   2  M2        Joined           0.5 s ago       0  yes\n"
-              "  12  MEMBER3   Down                     -       1  no     fenced by MEMBER1 through lab\n");
+    EXPECT_EQ(
+        render_cluster(document(kCluster)).value(),
+        "SSI Name: CLUSTER1\n"
+        "SSI Mode: Influx\n"
+        "Majority: yes\n"
+        "SLOT  SYSTEMID  STATE   PDR HEARTBEAT  RECEIVED HEARTBEAT  GUESTS  VOTER\n"
+        "   1  MEMBER1   Joined      0.3 s ago           0.1 s ago      12  yes    this member\n"
+        "   2  M2        Joined              -           0.5 s ago       0  yes\n"
+        "  12  MEMBER3   Down                -                   -       1  no     fenced by MEMBER1 through lab\n");
 }
 
 TEST(Rendering, lost_majority_says_what_follows) {
     auto cluster = document(kCluster);
     cluster["majority"] = false;
     EXPECT_NE(render_cluster(cluster).value().find("Majority: no: nothing starts or moves"), std::string::npos);
+}
+
+TEST(Rendering, pdr_is_named_with_what_is_wrong_with_it) {
+    auto cluster = document(kCluster);
+    cluster["pdr"] = document(R"({"device":"/dev/sda","readable":true,"fault":""})");
+    EXPECT_NE(render_cluster(cluster).value().find("Majority: yes\nPDR: /dev/sda\n"), std::string::npos);
+    cluster["pdr"] = document(R"({"device":"/dev/sda","readable":false,"fault":"SSI-5010 no such disk"})");
+    EXPECT_NE(render_cluster(cluster).value().find("PDR: /dev/sda, NOT READABLE: SSI-5010 no such disk\n"),
+              std::string::npos);
 }
 
 TEST(Rendering, guests_show_where_they_are_and_go) {

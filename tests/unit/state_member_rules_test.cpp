@@ -130,6 +130,60 @@ TEST_F(Watching, a_sign_newer_than_our_last_look_is_no_standing_still_SAFETY_15)
     EXPECT_FALSE(watch_.stands_still(at_.state(), member("MEMBER2"), now_));
 }
 
+/// The same with a PDR, over which our guard passes once for each beat.
+class WatchingWithPdr : public Watching {
+  protected:
+    struct Slots {
+        std::vector<std::string> moving;
+        bool fresh = true;
+    };
+    void pass(std::chrono::milliseconds time, const std::vector<std::string>& beating, const Slots& slots) {
+        for (auto passed = 0ms; passed < time; passed += 500ms) {
+            for (const auto& name : slots.moving) ++counters_[name];
+            PdrPass one{slots.fresh, {}, ""};
+            for (const auto& [name, counter] : counters_) one.slots.push_back({member(name.c_str()), {}, counter});
+            pdr_.look(one, now_ + 500ms);
+            for (const auto& name : beating) at_.beat(name);
+            now_ += 500ms;
+            both_.look(at_.state(), now_);
+        }
+    }
+    const std::vector<std::string> others_{"MEMBER2", "MEMBER3"};
+    std::map<std::string, std::uint64_t> counters_{{"MEMBER2", 7}, {"MEMBER3", 7}};
+    PdrWatch pdr_{3000ms, 500ms};
+    PeerWatch both_{member("MEMBER1"), 3000ms, 500ms, 60000ms, &pdr_};
+};
+
+TEST_F(WatchingWithPdr, who_is_not_heard_but_moves_its_slot_is_not_silent_R4) {
+    pass(2000ms, others_, {others_});
+    pass(20000ms, {"MEMBER3"}, {others_});
+    EXPECT_EQ(both_.unheard(), std::set{member("MEMBER2")});
+    EXPECT_TRUE(both_.silent().empty());
+    EXPECT_FALSE(both_.stands_still(at_.state(), member("MEMBER2"), now_))
+        << "nor is the operator believed (SAFETY 15)";
+    pass(4000ms, {"MEMBER3"}, {{"MEMBER3"}});
+    EXPECT_EQ(both_.silent(), std::set{member("MEMBER2")});
+}
+
+TEST_F(WatchingWithPdr, passes_that_are_not_fresh_prove_nothing_SAFETY_5) {
+    pass(2000ms, others_, {others_});
+    pass(20000ms, {"MEMBER3"}, {{}, false});
+    EXPECT_EQ(both_.unheard(), std::set{member("MEMBER2")});
+    EXPECT_TRUE(both_.silent().empty());
+    EXPECT_TRUE(both_.stands_still(at_.state(), member("MEMBER2"), now_)) << "the operator may say what the PDR cannot";
+    pass(2500ms, {"MEMBER3"}, {{"MEMBER3"}});
+    EXPECT_TRUE(both_.silent().empty()) << "the time before counts for nothing";
+    pass(1500ms, {"MEMBER3"}, {{"MEMBER3"}});
+    EXPECT_EQ(both_.silent(), std::set{member("MEMBER2")});
+}
+
+TEST_F(WatchingWithPdr, who_never_wrote_a_slot_stands_still) {
+    counters_.erase("MEMBER2");
+    pass(2000ms, others_, {{"MEMBER3"}});
+    pass(4000ms, {"MEMBER3"}, {{"MEMBER3"}});
+    EXPECT_EQ(both_.silent(), std::set{member("MEMBER2")});
+}
+
 TEST_F(Watching, time_in_which_we_had_no_majority_does_not_count_R4) {
     pass(2000ms, {"MEMBER2", "MEMBER3"});
     now_ += 60s;

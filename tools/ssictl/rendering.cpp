@@ -22,10 +22,21 @@ std::string seconds(std::int64_t milliseconds) {
     return std::format("{}.{:03} s", milliseconds / 1000, milliseconds % 1000);
 }
 
-std::string age(const json::Object& member) {
-    const auto* value = member.if_contains("heartbeat_age_ms");
+std::string age(const json::Object& member, std::string_view field) {
+    const auto* value = member.if_contains(field);
     if (value == nullptr || !value->is_number()) return "-";
-    return std::format("{:.1f} s ago", static_cast<double>(json::number_or(member, "heartbeat_age_ms", 0)) / 1000);
+    return std::format("{:.1f} s ago", static_cast<double>(json::number_or(member, field, 0)) / 1000);
+}
+
+/// "PDR: /dev/sda", and what is wrong with it; empty: the cluster has none.
+std::string describe_pdr(const json::Object& document) {
+    const auto pdr = json::object(document, "pdr");
+    if (!pdr) return "";
+    const auto fault = text_of(*pdr, "fault");
+    return printable(std::format("PDR: {}{}{}", text_of(*pdr, "device"),
+                                 json::boolean_or(*pdr, "readable", false) ? "" : ", NOT READABLE",
+                                 fault.empty() ? "" : ": " + fault)) +
+           '\n';
 }
 
 /// Where a guest is: "MEMBER1", "MEMBER1 -> MEMBER2" while it moves.
@@ -108,9 +119,11 @@ Result<std::string> render_cluster(const json::Object& document) {
                               json::boolean_or(document, "majority", false)
                                   ? "yes"
                                   : "no: nothing starts or moves until enough voters are back");
+    result += describe_pdr(document);
     Table table({{"SLOT", Align::kRight},
                  {"SYSTEMID"},
                  {"STATE"},
+                 {"PDR HEARTBEAT", Align::kRight},
                  {"RECEIVED HEARTBEAT", Align::kRight},
                  {"GUESTS", Align::kRight},
                  {"VOTER"},
@@ -119,7 +132,8 @@ Result<std::string> render_cluster(const json::Object& document) {
     for (const auto& member : *members) {
         const auto name = text_of(member, "name");
         const auto reason = text_of(member, "reason");
-        table.add({number_of(member, "slot"), name, text_of(member, "state"), age(member), number_of(member, "guests"),
+        table.add({number_of(member, "slot"), name, text_of(member, "state"), age(member, "pdr_heartbeat_age_ms"),
+                   age(member, "heartbeat_age_ms"), number_of(member, "guests"),
                    json::boolean_or(member, "voter", false) ? "yes" : "no",
                    name != own      ? reason
                    : reason.empty() ? "this member"

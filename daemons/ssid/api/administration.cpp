@@ -22,11 +22,13 @@ Result<std::string> text(const Result<json::Object>& document) {
 
 }  // namespace
 
-Administration::Administration(const SystemConfig& config, Membership& membership, PeerWatch& watch, ClusterView& view,
-                               Hypervisor& hypervisor, Relocations& relocations, Clock& clock)
+Administration::Administration(const SystemConfig& config, Membership& membership, PeerWatch& watch,
+                               const PdrWatch& pdr, ClusterView& view, Hypervisor& hypervisor, Relocations& relocations,
+                               Clock& clock)
     : config_(config),
       membership_(membership),
       watch_(watch),
+      pdr_(pdr),
       view_(view),
       hypervisor_(hypervisor),
       relocations_(relocations),
@@ -42,9 +44,14 @@ Result<MemberName> Administration::configured(const std::string& member) const {
 }
 
 Administration::Answer Administration::query_ssi() {
-    OwnView own{membership_.own(), membership_.has_majority(), {}};
-    for (const auto& member : config_.members)
-        if (const auto age = watch_.age(member.name, clock_.now())) own.heartbeat_ages[member.name] = *age;
+    const auto now = clock_.now();
+    OwnView own{membership_.own(), membership_.has_majority(), {}, {}, {}};
+    for (const auto& member : config_.members) {
+        if (const auto age = watch_.age(member.name, now)) own.heartbeat_ages[member.name] = *age;
+        if (const auto age = pdr_.age(member.name, now)) own.pdr_ages[member.name] = *age;
+    }
+    if (!config_.pdr.device.empty())
+        own.pdr = {pdr_.is_readable(now), pdr_.last() ? pdr_.last()->fault : "ssi-guard has not looked at it yet"};
     if (const auto age = membership_.beat_age()) own.heartbeat_ages[membership_.own()] = *age;
     co_return text(query_document(config_, view_.state(), own));
 }

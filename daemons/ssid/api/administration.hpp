@@ -16,8 +16,8 @@ class Administration {
   public:
     using Answer = boost::asio::awaitable<Result<std::string>>;
 
-    Administration(const SystemConfig& config, Membership& membership, PeerWatch& watch, ClusterView& view,
-                   Hypervisor& hypervisor, Relocations& relocations, Clock& clock);
+    Administration(const SystemConfig& config, Membership& membership, PeerWatch& watch, const PdrWatch& pdr,
+                   ClusterView& view, Hypervisor& hypervisor, Relocations& relocations, Clock& clock);
 
     Answer query_ssi();
     Answer guest_list();
@@ -37,6 +37,7 @@ class Administration {
     const SystemConfig& config_;
     Membership& membership_;
     PeerWatch& watch_;
+    const PdrWatch& pdr_;
     ClusterView& view_;
     Hypervisor& hypervisor_;
     Relocations& relocations_;

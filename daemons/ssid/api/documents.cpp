@@ -24,22 +24,26 @@ std::string_view mode_of(const ClusterState& state, const OwnView& view) {
     return leaving || orphans || !state.fences().empty() ? "Influx" : "Stable";
 }
 
+value age_of(const MemberName& member, const std::map<MemberName, std::chrono::milliseconds>& ages) {
+    const auto found = ages.find(member);
+    return found == ages.end() ? value(nullptr) : value(found->second.count());
+}
+
 json::Object member_entry(const MemberConfig& member, const SystemConfig& config, const ClusterState& state,
                           const OwnView& view) {
     const auto* record = state.member(member.name);
     const auto voters = config.voters();
     const auto guests = std::ranges::count_if(
         state.residencies(), [&](const auto& item) { return item.second.value.home.member == member.name; });
-    value age = nullptr;
-    if (const auto found = view.heartbeat_ages.find(member.name); found != view.heartbeat_ages.end())
-        age = found->second.count();
     auto reason = record == nullptr ? std::string("never joined") : record->reason;
     if (const auto* intent = state.fence(member.name)) reason = std::format("being fenced by {}", intent->by.str());
     return {{"slot", member.slot.number()},
             {"name", member.name.str()},
             {"state", text_of(record == nullptr ? MemberState::kDown : record->state)},
             {"incarnation", record == nullptr ? 0 : std::to_underlying(record->incarnation)},
-            {"heartbeat_age_ms", age},
+            {"heartbeat_age_ms", age_of(member.name, view.heartbeat_ages)},
+            {"pdr_heartbeat_age_ms", age_of(member.name, view.pdr_ages)},
+            {"watchdog", text_of(member.watchdog)},
             {"voter", std::ranges::find(voters, member.name) != voters.end()},
             {"guests", guests},
             {"reason", reason}};
@@ -70,11 +74,16 @@ std::unexpected<Error> unknown_guest(const GuestName& guest) {
 json::Object query_document(const SystemConfig& config, const ClusterState& state, const OwnView& view) {
     array members;
     for (const auto& member : config.members) members.push_back(member_entry(member, config, state, view));
+    value pdr = nullptr;
+    if (view.pdr)
+        pdr = json::Object{
+            {"device", config.pdr.device.string()}, {"readable", view.pdr->readable}, {"fault", view.pdr->fault}};
     return {{"v", 1},
             {"cluster",
              json::Object{{"name", config.cluster}, {"uuid", config.cluster_uuid}, {"mode", mode_of(state, view)}}},
             {"member", view.own.str()},
             {"majority", view.has_majority},
+            {"pdr", std::move(pdr)},
             {"members", std::move(members)}};
 }
 

@@ -17,6 +17,12 @@ struct OwnView {
     MemberName own;
     bool has_majority = false;
     std::map<MemberName, std::chrono::milliseconds> heartbeat_ages;  ///< Of members whose sign was seen to move.
+    std::map<MemberName, std::chrono::milliseconds> pdr_ages;        ///< The same of their slots on the PDR.
+    struct Pdr {
+        bool readable = false;
+        std::string fault;
+    };
+    std::optional<Pdr> pdr;  ///< If the cluster has one.
 };
 
 [[nodiscard]] json::Object query_document(const SystemConfig& config, const ClusterState& state, const OwnView& view);

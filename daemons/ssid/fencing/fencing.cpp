@@ -44,7 +44,7 @@ boost::asio::awaitable<void> Fencing::fence(MemberName target, Revision alive_se
         result = co_await view_.commit([&, own = *life](const ClusterState& state) {
             const auto* intent = state.fence(target);
             return decide_fence(state,
-                                {own, target, alive_seen, intent != nullptr && watch_.silent().contains(intent->by)});
+                                {own, target, alive_seen, intent != nullptr && watch_.unheard().contains(intent->by)});
         });
     }
     if (result) result = co_await cut_power(target);

@@ -9,6 +9,7 @@
 #include <format>
 #include <utility>
 
+#include "daemons/ssid/gate/pdr_pass_json.hpp"
 #include "daemons/ssid/gate/right_names.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
 #include "lib/common/log.hpp"
@@ -116,6 +117,14 @@ asio::awaitable<void> GuardClient::serve_connection() {
 
 /// After the coroutines whose answers came before the event: what they find is older than it.
 asio::awaitable<void> GuardClient::deliver(json::Object message) {
+    if (json::text_or(message, "event", "") == gate::kPdrPassEvent) {
+        const auto pass = gate::pdr_pass_from_json(message);
+        if (!pass)
+            log::error("a pass over the PDR was not understood", pass.error());
+        else if (on_pdr_pass)
+            on_pdr_pass(*pass);
+        co_return;
+    }
     const auto event = read_event(message);
     if (!event) {
         log::error("an event of the guard was not understood", event.error());
@@ -232,6 +241,11 @@ asio::awaitable<Result<void>> GuardClient::revoke(GuestName guest, RunId run, bo
     auto message = request("revoke", guest, run);
     message["kill"] = kill;
     co_return co_await plain_call(std::move(message));
+}
+
+asio::awaitable<Result<void>> GuardClient::describe(SlotFacts facts) {
+    co_return co_await plain_call(
+        {{"op", "describe"}, {"incarnation", std::to_underlying(facts.incarnation)}, {"engine_ok", facts.engine_ok}});
 }
 
 asio::awaitable<Result<void>> GuardClient::expel() {

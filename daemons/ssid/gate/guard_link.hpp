@@ -36,6 +36,27 @@ struct GuardEvent {
 
 enum class CancelOutcome { kCancelled, kAcquired };
 
+/// A member's slot on the PDR.
+struct SlotSign {
+    MemberName member;
+    Incarnation incarnation{};
+    std::uint64_t counter = 0;
+};
+
+/// One pass of the guard over the PDR.
+struct PdrPass {
+    bool fresh = false;  ///< It read all slots, our own with its latest counter: not from a cache (SAFETY 5).
+    std::vector<SlotSign> slots;
+    std::string fault;  ///< Why it is not fresh, or what else is wrong; empty: nothing.
+};
+
+/// What ssid lets the guard write into this member's slot.
+struct SlotFacts {
+    Incarnation incarnation{};
+    bool engine_ok = false;
+    friend bool operator==(const SlotFacts&, const SlotFacts&) = default;
+};
+
 /// All calls are answered within a second or fail with kGuardUnreachable; then nothing is known of their effect but
 /// what `rights()` says later. Used on the daemon's one io_context.
 class GuardLink {
@@ -49,9 +70,13 @@ class GuardLink {
     virtual boost::asio::awaitable<Result<CancelOutcome>> cancel(GuestName guest, RunId run) = 0;
     virtual boost::asio::awaitable<Result<void>> revoke(GuestName guest, RunId run, bool kill) = 0;
     virtual boost::asio::awaitable<Result<void>> expel() = 0;
+    /// From the next beat on; forgotten when the connection to the guard ends.
+    virtual boost::asio::awaitable<Result<void>> describe(SlotFacts facts) = 0;
 
     /// Called for each event, in order, never from inside one of the calls above.
     std::function<void(GuardEvent)> on_event;
+    /// Called after each pass over the PDR, if the cluster has one.
+    std::function<void(const PdrPass&)> on_pdr_pass;
     /// Called when the connection to the guard was made (again): events may have been missed, read `rights()`.
     std::function<void()> on_connected;
 };

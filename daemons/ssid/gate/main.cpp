@@ -15,6 +15,7 @@
 
 #include "daemons/ssid/gate/guard.hpp"
 #include "daemons/ssid/gate/lock_server.hpp"
+#include "daemons/ssid/gate/pdr_sign.hpp"
 #include "daemons/ssid/gate/real_time.hpp"
 #include "daemons/ssid/gate/rights_server.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
@@ -25,11 +26,14 @@ namespace {
 using namespace ssi;
 using namespace ssi::gate;
 
-constexpr const char* kUsage = "usage: ssi-guard [--lock-socket PATH] [--runtime-dir DIR]\n";
+constexpr const char* kUsage =
+    "usage: ssi-guard [--lock-socket PATH] [--runtime-dir DIR] [--config FILE] [--member NAME]\n";
 
 struct Options {
     std::optional<std::filesystem::path> lock_socket;  ///< Else systemd passes it.
     std::filesystem::path runtime_dir = "/run/ssi/guard";
+    std::filesystem::path config = "/etc/ssi/system.toml";
+    std::string member;  ///< Default: the one with this host's name.
 };
 
 std::optional<Options> parse(int argc, char** argv) {
@@ -41,6 +45,10 @@ std::optional<Options> parse(int argc, char** argv) {
             options.lock_socket = argv[i + 1];
         else if (name == "--runtime-dir")
             options.runtime_dir = argv[i + 1];
+        else if (name == "--config")
+            options.config = argv[i + 1];
+        else if (name == "--member")
+            options.member = argv[i + 1];
         else
             return std::nullopt;
     }
@@ -59,6 +67,24 @@ Result<UnixAcceptor> lock_door(boost::asio::io_context& io, const Options& optio
     return acceptor;
 }
 
+/// The door is there whatever becomes of the PDR.
+std::unique_ptr<PdrSign> begin_pdr(boost::asio::io_context& io, const Options& options, RightsServer& server) {
+    const auto config = load_system_config(options.config);
+    const auto own = config ? own_member(*config, options.member) : std::unexpected(config.error());
+    auto sign = own ? PdrSign::create(io.get_executor(), *config, *own,
+                                      [&server](const cluster::PdrPass& pass) { server.tell(pass); })
+                    : std::unexpected(own.error());
+    if (!sign) {
+        log::error("this member shows no sign of life on the PDR", sign.error());
+        return nullptr;
+    }
+    if (*sign)
+        server.on_described = [&beat = **sign](const std::optional<cluster::SlotFacts>& facts) {
+            beat.describe(facts);
+        };
+    return *std::move(sign);
+}
+
 Result<void> serve(const Options& options) {
     boost::asio::io_context io(1);
     DescriptorStore store;
@@ -73,6 +99,7 @@ Result<void> serve(const Options& options) {
     RightsServer rights_server(guard, std::move(*rights));
     LockServer lock_server(guard, std::move(*door));
     for (const auto& [run, descriptor] : guard.restore(std::move(handed.kept))) lock_server.resume(run, descriptor);
+    const auto pdr = begin_pdr(io, options, rights_server);
     spawn(io.get_executor(), rights_server.run());
     spawn(io.get_executor(), lock_server.run());
 

@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <format>
 
+#include "daemons/ssid/gate/pdr_pass_json.hpp"
 #include "daemons/ssid/gate/rights_client.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
 #include "lib/common/log.hpp"
@@ -104,13 +105,16 @@ asio::awaitable<void> RightsServer::serve(std::shared_ptr<RightsClient> client) 
     }
     client->close();
     clients_.remove(client);
+    if (describer_.lock() != client) co_return;
+    describer_.reset();
+    if (on_described) on_described(std::nullopt);
 }
 
 asio::awaitable<void> RightsServer::answer(std::shared_ptr<RightsClient> client, std::string line) {
     const auto request = json::parse(line, "a client of the guard's socket");
     Result<json::Object> outcome = std::unexpected(Error{});
     if (request)
-        outcome = co_await perform(*request);
+        outcome = co_await perform(client, *request);
     else
         outcome = std::unexpected(request.error());
 
@@ -122,7 +126,24 @@ asio::awaitable<void> RightsServer::answer(std::shared_ptr<RightsClient> client,
     client->send(reply);
 }
 
-asio::awaitable<Result<json::Object>> RightsServer::perform(json::Object request) {
+void RightsServer::tell(const cluster::PdrPass& pass) {
+    if (clients_.empty()) return;
+    const auto message = to_json(pass);
+    for (const auto& client : clients_) client->send(message);
+}
+
+Result<json::Object> RightsServer::describe(const std::shared_ptr<RightsClient>& client, const json::Object& request) {
+    const auto incarnation = json::unsigned_number(request, "incarnation");
+    const auto engine_ok = json::boolean(request, "engine_ok");
+    if (!incarnation) return std::unexpected(incarnation.error());
+    if (!engine_ok) return std::unexpected(engine_ok.error());
+    describer_ = client;
+    if (on_described) on_described(cluster::SlotFacts{Incarnation{*incarnation}, *engine_ok});
+    return json::Object{};
+}
+
+asio::awaitable<Result<json::Object>> RightsServer::perform(std::shared_ptr<RightsClient> client,
+                                                            json::Object request) {
     const auto operation = json::text_or(request, "op", "");
     // The client has given up by then, and nothing may happen behind its back.
     const auto deadline = json::number_or(request, "deadline_ms", 0);
@@ -133,6 +154,8 @@ asio::awaitable<Result<json::Object>> RightsServer::perform(json::Object request
 
     if (operation == "hello") co_return guard_.table().transform([](const RightTable* table) { return hello(*table); });
     if (operation == "expel") co_return plain(co_await guard_.expel());
+
+    if (operation == "describe") co_return describe(client, request);
 
     const auto subject = subject_of(request);
     if (!subject) co_return std::unexpected(subject.error());

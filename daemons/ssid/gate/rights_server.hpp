@@ -3,8 +3,10 @@
 /// JSON object a line.
 
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "daemons/ssid/gate/guard.hpp"
@@ -20,17 +22,24 @@ class RightsServer {
   public:
     RightsServer(Guard& guard, UnixAcceptor acceptor);
 
+    /// Every client hears of a pass over the PDR.
+    void tell(const cluster::PdrPass& pass);
+    /// ssid has said what this member's slot is to say; none: that ssid is away.
+    std::function<void(const std::optional<cluster::SlotFacts>&)> on_described;
+
     /// Takes connections until the acceptor is closed.
     boost::asio::awaitable<void> run();
 
   private:
     boost::asio::awaitable<void> serve(std::shared_ptr<RightsClient> client);
     boost::asio::awaitable<void> answer(std::shared_ptr<RightsClient> client, std::string line);
-    boost::asio::awaitable<Result<json::Object>> perform(json::Object request);
+    boost::asio::awaitable<Result<json::Object>> perform(std::shared_ptr<RightsClient> client, json::Object request);
+    Result<json::Object> describe(const std::shared_ptr<RightsClient>& client, const json::Object& request);
 
     Guard& guard_;
     UnixAcceptor acceptor_;
     std::list<std::shared_ptr<RightsClient>> clients_;
+    std::weak_ptr<RightsClient> describer_;  ///< The client that described the slot last.
 };
 
 }  // namespace ssi::gate

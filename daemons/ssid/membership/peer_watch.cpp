@@ -5,10 +5,11 @@
 namespace ssi::cluster {
 
 PeerWatch::PeerWatch(MemberName own, std::chrono::milliseconds silence, std::chrono::milliseconds beat,
-                     std::chrono::milliseconds boot_grace)
-    : own_(std::move(own)), silence_(silence), beat_(beat), boot_grace_(boot_grace) {}
+                     std::chrono::milliseconds boot_grace, const PdrWatch* pdr)
+    : own_(std::move(own)), silence_(silence), beat_(beat), boot_grace_(boot_grace), pdr_(pdr) {}
 
 void PeerWatch::look(const ClusterState& state, BootTime now) {
+    unheard_.clear();
     silent_.clear();
     for (const auto& [name, record] : state.members()) {
         if (name == own_) continue;
@@ -24,7 +25,9 @@ void PeerWatch::look(const ClusterState& state, BootTime now) {
             continue;
         }
         ++sign->second.own_beats;
-        if (still_for(sign->second, sign->second.seen_moving ? silence_ : boot_grace_, now)) silent_.insert(name);
+        if (!still_for(sign->second, sign->second.seen_moving ? silence_ : boot_grace_, now)) continue;
+        unheard_.insert(name);
+        if (pdr_ == nullptr || pdr_->stands_still(name, now)) silent_.insert(name);
     }
 }
 
@@ -35,7 +38,7 @@ bool PeerWatch::still_for(const Sign& sign, std::chrono::milliseconds time, Boot
 bool PeerWatch::stands_still(const ClusterState& state, const MemberName& member, BootTime now) const {
     const auto sign = signs_.find(member);
     return sign != signs_.end() && sign->second.modified == state.modified(alive_key(member)) &&
-           still_for(sign->second, silence_, now);
+           still_for(sign->second, silence_, now) && (pdr_ == nullptr || !pdr_->moves(member, now));
 }
 
 std::optional<std::chrono::milliseconds> PeerWatch::age(const MemberName& member, BootTime now) const {
@@ -46,7 +49,7 @@ std::optional<std::chrono::milliseconds> PeerWatch::age(const MemberName& member
 
 bool PeerWatch::is_coordinator(const ClusterState& state) const {
     for (const auto& [name, record] : state.members()) {
-        if (record.value.state != MemberState::kJoined || silent_.contains(name) || state.fence(name) != nullptr)
+        if (record.value.state != MemberState::kJoined || unheard_.contains(name) || state.fence(name) != nullptr)
             continue;
         return name == own_;
     }

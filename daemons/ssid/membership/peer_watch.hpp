@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "daemons/ssid/membership/pdr_watch.hpp"
 #include "daemons/ssid/state/cluster_state.hpp"
 #include "lib/common/clock.hpp"
 #include "lib/common/system_config.hpp"
@@ -17,22 +18,26 @@ namespace ssi::cluster {
 /// ourselves had no majority never counts against others.
 class PeerWatch {
   public:
+    /// `pdr`: of a cluster that has one; must outlive this.
     PeerWatch(MemberName own, std::chrono::milliseconds silence, std::chrono::milliseconds beat,
-              std::chrono::milliseconds boot_grace);
+              std::chrono::milliseconds boot_grace, const PdrWatch* pdr = nullptr);
 
     /// After an own committed beat.
     void look(const ClusterState& state, BootTime now);
 
-    /// Joined (or leaving) members, ourselves excepted, whose sign stood still for `silence` while ours moved on. One
-    /// that we never saw alive since we began to look gets `boot_grace`: after a power cut of all, the slower one is
-    /// booting.
+    /// Joined (or leaving) members, ourselves excepted, whose sign in the engine stood still for `silence` while ours
+    /// moved on. One that we never saw alive since we began to look gets `boot_grace`: after a power cut of all, the
+    /// slower one is booting.
+    [[nodiscard]] const std::set<MemberName>& unheard() const { return unheard_; }
+    /// Those of them whose slot on the PDR, if the cluster has one, stands still too: to be fenced (SAFETY 14, R4).
     [[nodiscard]] const std::set<MemberName>& silent() const { return silent_; }
     /// Time since the sign of a member last changed in our eyes; none if it never did.
     [[nodiscard]] std::optional<std::chrono::milliseconds> age(const MemberName& member, BootTime now) const;
-    /// We watched it for `silence` with the majority, and it did not move, nor has it in this state: what an operator's
-    /// word needs (SAFETY 15). Asked inside the decision, whose repetition may see a newer state than our last look.
+    /// We watched it for `silence` with the majority, and it did not move, nor has it in this state, nor does its slot
+    /// on the PDR: what an operator's word needs (SAFETY 15). Asked inside the decision, whose repetition may see a
+    /// newer state than our last look.
     [[nodiscard]] bool stands_still(const ClusterState& state, const MemberName& member, BootTime now) const;
-    /// We are the one who acts for all: the first Joined member, by name, that is neither silent nor being fenced.
+    /// We are the one who acts for all: the first Joined member, by name, that is neither unheard nor being fenced.
     [[nodiscard]] bool is_coordinator(const ClusterState& state) const;
 
   private:
@@ -49,7 +54,9 @@ class PeerWatch {
     std::chrono::milliseconds beat_;
     std::chrono::milliseconds boot_grace_;
     std::map<MemberName, Sign> signs_;
+    std::set<MemberName> unheard_;
     std::set<MemberName> silent_;
+    const PdrWatch* pdr_;
 };
 
 }  // namespace ssi::cluster

@@ -1,0 +1,123 @@
+#include "daemons/ssid/gate/pdr_beat.hpp"
+
+#include <boost/asio/post.hpp>
+#include <condition_variable>
+#include <format>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace ssi::gate {
+
+/// What both threads hold; the mutex guards `record`, `ended` and the way home.
+struct PdrBeat::Shared {
+    boost::asio::any_io_executor executor;
+    std::function<void(const cluster::PdrPass&)> on_pass;
+    std::mutex mutex;
+    std::condition_variable changed;
+    pdr::SlotRecord record;
+    bool ended = false;
+};
+
+namespace {
+
+/// One pass after the other; lives on the thread.
+class Passes {
+  public:
+    explicit Passes(PdrBeat::Settings settings) : settings_(std::move(settings)) {}
+
+    cluster::PdrPass next(const pdr::SlotRecord& record) {
+        cluster::PdrPass pass;
+        if (auto done = pass_over(record, pass); !done) {
+            pass.fresh = false;
+            pass.fault = done.error().text();
+            disk_.reset();  // perhaps another path works; a label that was exchanged is noticed
+        }
+        return pass;
+    }
+
+  private:
+    Result<void> pass_over(const pdr::SlotRecord& record, cluster::PdrPass& pass) {
+        if (!disk_) {
+            auto opened = settings_.open();
+            if (!opened) return std::unexpected(opened.error());
+            disk_ = *std::move(opened);
+        }
+        const auto slots = pdr::read_slots(*disk_, settings_.cluster);
+        if (!slots) return std::unexpected(slots.error());
+        for (const auto& [sign, fault] : *slots) {
+            if (sign) pass.slots.push_back({sign->record.member, sign->record.incarnation, sign->counter});
+            if (fault) pass.fault = fault->text();
+        }
+        const auto& own = (*slots)[static_cast<std::size_t>(settings_.slot.number() - 1)].sign;
+        if (auto ours = check_own(own, record); !ours) return ours;
+        // SAFETY 5: what was read is as new as our last write, so it comes from no cache.
+        pass.fresh = written_ && own && own->counter == *written_;
+        const auto counter = std::max(own ? own->counter : 0, written_.value_or(0)) + 1;
+        if (auto done = pdr::write_slot(*disk_, settings_.cluster, settings_.slot, {counter, record}); !done) {
+            written_.reset();  // it may be there, or half of it
+            return done;
+        }
+        written_ = counter;
+        return {};
+    }
+
+    Result<void> check_own(const std::optional<pdr::SlotSign>& own, const pdr::SlotRecord& record) const {
+        if (!own) return {};
+        if (own->record.member != record.member)
+            return failure(
+                ErrorCode::kPdrForeign,
+                std::format("slot {} of {} is {}'s", settings_.slot.number(), disk_->name(), own->record.member.str()),
+                disk_->name(), "the slots in system.toml must be the same on all members");
+        if (written_ && own->counter > *written_ && own->record.boot != record.boot)
+            return failure(ErrorCode::kPdrForeign,
+                           std::format("another machine writes to slot {} of {} as {}", settings_.slot.number(),
+                                       disk_->name(), record.member.str()),
+                           disk_->name(), "two hosts believe to be the same member: check their system.toml");
+        return {};
+    }
+
+    PdrBeat::Settings settings_;
+    std::unique_ptr<pdr::Disk> disk_;
+    std::optional<std::uint64_t> written_;  // the last counter, if it is certain
+};
+
+}  // namespace
+
+PdrBeat::PdrBeat(boost::asio::any_io_executor executor, Settings settings, pdr::SlotRecord record,
+                 std::function<void(const cluster::PdrPass&)> on_pass)
+    : shared_(std::make_shared<Shared>()) {
+    shared_->executor = std::move(executor);
+    shared_->on_pass = std::move(on_pass);
+    shared_->record = std::move(record);
+    std::thread([shared = shared_, interval = settings.interval, passes = Passes(std::move(settings))]() mutable {
+        auto due = std::chrono::steady_clock::now();
+        std::unique_lock lock(shared->mutex);
+        while (!shared->ended) {
+            const auto current = shared->record;
+            lock.unlock();
+            const auto pass = passes.next(current);
+            lock.lock();
+            if (shared->ended) return;
+            boost::asio::post(shared->executor, [weak = std::weak_ptr(shared), pass] {
+                if (const auto alive = weak.lock(); alive && !alive->ended) alive->on_pass(pass);
+            });
+            due = std::max(due + interval, std::chrono::steady_clock::now());
+            shared->changed.wait_until(lock, due, [&] { return shared->ended; });
+        }
+    }).detach();
+}
+
+PdrBeat::~PdrBeat() {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->ended = true;
+    shared_->changed.notify_all();
+}
+
+void PdrBeat::set(const pdr::SlotRecord& record) {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->record = record;
+}
+
+}  // namespace ssi::gate

@@ -1,0 +1,46 @@
+#include "daemons/ssid/gate/pdr_pass_json.hpp"
+
+#include <boost/json/array.hpp>
+#include <utility>
+
+namespace ssi::gate {
+namespace {
+
+Result<cluster::SlotSign> slot_from_json(const json::Object& object) {
+    auto member = json::text(object, "member").and_then(MemberName::parse);
+    const auto incarnation = json::unsigned_number(object, "incarnation");
+    const auto counter = json::unsigned_number(object, "counter");
+    if (!member) return std::unexpected(member.error());
+    if (!incarnation) return std::unexpected(incarnation.error());
+    if (!counter) return std::unexpected(counter.error());
+    return cluster::SlotSign{*std::move(member), Incarnation{*incarnation}, *counter};
+}
+
+}  // namespace
+
+json::Object to_json(const cluster::PdrPass& pass) {
+    boost::json::array slots;
+    for (const auto& slot : pass.slots)
+        slots.emplace_back(json::Object{{"member", slot.member.str()},
+                                        {"incarnation", std::to_underlying(slot.incarnation)},
+                                        {"counter", slot.counter}});
+    return {
+        {"v", 1}, {"event", kPdrPassEvent}, {"fresh", pass.fresh}, {"fault", pass.fault}, {"slots", std::move(slots)}};
+}
+
+Result<cluster::PdrPass> pdr_pass_from_json(const json::Object& object) {
+    const auto fresh = json::boolean(object, "fresh");
+    if (!fresh) return std::unexpected(fresh.error());
+    const auto* list = object.if_contains("slots");
+    if (list == nullptr || !list->is_array())
+        return failure(ErrorCode::kProtocolViolated, "a pass over the PDR has no slots", "slots");
+    cluster::PdrPass pass{*fresh, {}, json::text_or(object, "fault", "")};
+    for (const auto& value : list->get_array()) {
+        auto slot = slot_from_json(value.is_object() ? value.get_object() : json::Object());
+        if (!slot) return std::unexpected(slot.error());
+        pass.slots.push_back(*std::move(slot));
+    }
+    return pass;
+}
+
+}  // namespace ssi::gate

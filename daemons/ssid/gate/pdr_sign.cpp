@@ -1,0 +1,87 @@
+#include "daemons/ssid/gate/pdr_sign.hpp"
+
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "lib/common/log.hpp"
+
+namespace ssi::gate {
+namespace {
+
+constexpr auto kBootId = "/proc/sys/kernel/random/boot_id";
+
+Result<pdr::ClusterId> boot_id() {
+    std::string text;
+    std::getline(std::ifstream(kBootId), text);
+    const auto uuid = GuestUuid::parse(text);
+    if (!uuid) return failure(ErrorCode::kSystemFailed, "the kernel gives no boot id", kBootId);
+    return pdr::cluster_id(*uuid);
+}
+
+pdr::WatchdogKind kind_of(WatchdogConfig watchdog) {
+    switch (watchdog) {
+        case WatchdogConfig::kSoft:
+            return pdr::WatchdogKind::kSoft;
+        case WatchdogConfig::kHardware:
+            return pdr::WatchdogKind::kHardware;
+        case WatchdogConfig::kNone:
+            break;
+    }
+    return pdr::WatchdogKind::kNone;
+}
+
+PdrBeat::OpenVolume opener(std::filesystem::path device, pdr::ClusterIdentity cluster) {
+    return [device = std::move(device), cluster = std::move(cluster)]() -> Result<std::unique_ptr<pdr::Disk>> {
+        auto disk = pdr::DirectDisk::open(device, pdr::DiskAccess::kReadWrite);
+        if (!disk) return std::unexpected(disk.error());
+        if (auto label = pdr::check_label(**disk, cluster); !label) return std::unexpected(label.error());
+        return std::unique_ptr<pdr::Disk>(std::move(*disk));
+    };
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PdrSign>> PdrSign::create(boost::asio::any_io_executor executor, const SystemConfig& config,
+                                                 const MemberName& own, OnPass on_pass) {
+    const auto* member = config.find(own);
+    if (config.pdr.device.empty() || member == nullptr) return std::unique_ptr<PdrSign>();
+    const auto uuid = GuestUuid::parse(config.cluster_uuid);
+    if (!uuid) return std::unexpected(uuid.error());
+    const auto boot = boot_id();
+    if (!boot) return std::unexpected(boot.error());
+    const pdr::ClusterIdentity cluster{config.cluster, pdr::cluster_id(*uuid)};
+    pdr::SlotRecord record;
+    record.member = own;
+    record.boot = *boot;
+    record.watchdog_kind = kind_of(member->watchdog);
+    return std::unique_ptr<PdrSign>(new PdrSign(
+        std::move(executor), {opener(config.pdr.device, cluster), cluster.id, member->slot, config.timing.beat}, record,
+        std::move(on_pass)));
+}
+
+PdrSign::PdrSign(boost::asio::any_io_executor executor, PdrBeat::Settings settings, const pdr::SlotRecord& record,
+                 OnPass on_pass)
+    : record_(record),
+      on_pass_(std::move(on_pass)),
+      beat_(std::move(executor), std::move(settings), record, [this](const cluster::PdrPass& pass) { passed(pass); }) {}
+
+void PdrSign::describe(const std::optional<cluster::SlotFacts>& facts) {
+    record_.ssid_ok = facts.has_value();
+    record_.engine_ok = facts && facts->engine_ok;
+    if (facts) record_.incarnation = facts->incarnation;
+    beat_.set(record_);
+}
+
+void PdrSign::passed(const cluster::PdrPass& pass) {
+    if (pass.fault != fault_) {
+        fault_ = pass.fault;
+        if (fault_.empty())
+            log::notice("the PDR is read and written again");
+        else
+            log::error(fault_);
+    }
+    on_pass_(pass);
+}
+
+}  // namespace ssi::gate

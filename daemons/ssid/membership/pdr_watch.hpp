@@ -1,0 +1,49 @@
+#pragma once
+/// What the slots on the PDR tell of the other members: who moves, judged by this member alone (SAFETY 5).
+
+#include <chrono>
+#include <map>
+#include <optional>
+
+#include "daemons/ssid/gate/guard_link.hpp"
+#include "lib/common/clock.hpp"
+
+namespace ssi::cluster {
+
+/// Pure but for the time that is passed in. A pass over the PDR counts only when it was fresh, so that a disk that
+/// cannot be read, or answers from a cache, proves nothing against anybody.
+class PdrWatch {
+  public:
+    PdrWatch(std::chrono::milliseconds silence, std::chrono::milliseconds beat) : silence_(silence), beat_(beat) {}
+
+    /// After each pass of the guard.
+    void look(const PdrPass& pass, BootTime now);
+
+    /// It did not move in fresh passes for all of `silence`. A member that never wrote stands still.
+    [[nodiscard]] bool stands_still(const MemberName& member, BootTime now) const;
+    /// It moved within the last `silence`.
+    [[nodiscard]] bool moves(const MemberName& member, BootTime now) const;
+    /// Since its slot was last seen to move; none if it never was.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> age(const MemberName& member, BootTime now) const;
+    /// The last pass, and when it came; none before the first.
+    [[nodiscard]] const std::optional<PdrPass>& last() const { return last_; }
+    /// A fresh pass came within the last `silence`.
+    [[nodiscard]] bool is_readable(BootTime now) const;
+
+  private:
+    struct Sign {
+        std::uint64_t counter = 0;
+        BootTime since{};
+        int fresh_passes = 0;  ///< Since then.
+        bool seen_moving = false;
+    };
+
+    std::chrono::milliseconds silence_;
+    std::chrono::milliseconds beat_;
+    std::map<MemberName, Sign> signs_;
+    Sign passes_;  ///< The sign of a member that never wrote: since the first fresh pass.
+    std::optional<PdrPass> last_;
+    std::optional<BootTime> last_fresh_;
+};
+
+}  // namespace ssi::cluster

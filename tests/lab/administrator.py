@@ -72,6 +72,28 @@ class Administrator:
         """The boots of a guest, in order."""
         return list(dict.fromkeys(tick.run for tick in self.lab.ticks(name)))
 
+    def link(self, member: str, peer: str) -> dict:
+        """The logical link as `member` sees it."""
+        return self.document(member, "islink", "show", peer)["links"][0]
+
+    def channels(self, member: str, peer: str) -> dict[str, dict]:
+        return {channel["name"]: channel for channel in self.link(member, peer)["channels"]}
+
+    def wait_channels(self, member: str, peer: str, up: int, timeout: float = 20) -> None:
+        """Until exactly `up` channels to the peer are up, as `member` sees them."""
+        self.lab.wait(lambda: sum(one["state"] == "up" for one in self.channels(member, peer).values()) == up,
+                      f"{up} channels from {member} to {peer}", timeout, 0.2)
+
+    def streams(self, member: str, peer: str, service: str) -> list[dict]:
+        """The open streams of the services whose names begin so."""
+        streams = self.document(member, "islink", "show", peer, "--streams")["streams"]
+        return [stream for stream in streams if stream["service"].startswith(service)]
+
+    def wait_carried(self, member: str, peer: str, service: str, size: int, timeout: float = 30) -> None:
+        """Until streams of the service that are still open have carried `size` bytes from `member`."""
+        self.lab.wait(lambda: sum(one["sent_bytes"] for one in self.streams(member, peer, service)) >= size,
+                      f"{size >> 20} MiB of {service} to be sent from {member} to {peer}", timeout, 0.2)
+
 
 def gaps(counts: list[int]) -> str:
     return ", ".join(f"{one}->{other}" for one, other in zip(counts, counts[1:]) if other != one + 1)

@@ -1,5 +1,6 @@
 """Links are administered while the cluster runs, through the units as they are packaged."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,26 +9,16 @@ from administrator import Administrator
 CONFIG = "/etc/ssi/system.toml"
 
 
-def channels(admin: Administrator, member: str, peer: str) -> dict[str, dict]:
-    links = admin.document(member, "islink", "show", peer)["links"]
-    return {channel["name"]: channel for channel in links[0]["channels"]}
-
-
-def wait_up(admin: Administrator, member: str, peer: str, count: int) -> None:
-    admin.lab.wait(lambda: sum(one["state"] == "up" for one in channels(admin, member, peer).values()) == count,
-                   f"{count} channels from {member} to {peer}", 20, 0.2)
-
-
 def test_a_channel_is_taken_out_and_brought_back(joined: Administrator) -> None:
-    wait_up(joined, "MEMBER1", "MEMBER2", 4)
+    joined.wait_channels("MEMBER1", "MEMBER2", 4)
     done = joined.ssictl("MEMBER1", "islink", "deactivate", "0", "--peer", "MEMBER2")
     assert done.returncode == 0 and done.stdout == "channel 0 to MEMBER2 is deactivated\n", done.stderr
-    wait_up(joined, "MEMBER2", "MEMBER1", 3)
-    assert "deactivated on MEMBER1" in channels(joined, "MEMBER2", "MEMBER1")["0"]["problem"]
+    joined.wait_channels("MEMBER2", "MEMBER1", 3)
+    assert "deactivated on MEMBER1" in joined.channels("MEMBER2", "MEMBER1")["0"]["problem"]
     assert joined.ssictl("MEMBER1", "reload").stdout == "isfcd: nothing has changed\n"
-    assert channels(joined, "MEMBER1", "MEMBER2")["0"]["state"] == "deactivated"
+    assert joined.channels("MEMBER1", "MEMBER2")["0"]["state"] == "deactivated"
     assert joined.ssictl("MEMBER1", "islink", "activate", "0", "--peer", "MEMBER2").returncode == 0
-    wait_up(joined, "MEMBER1", "MEMBER2", 4)
+    joined.wait_channels("MEMBER1", "MEMBER2", 4)
     several = joined.ssictl("MEMBER1", "islink", "deactivate", "0")
     assert several.returncode == 2 and "--peer MEMBER" in several.stderr
 
@@ -44,17 +35,25 @@ def test_a_fault_in_the_file_refuses_the_reload_and_changes_nothing(joined: Admi
     finally:
         lab.exec("MEMBER1", "tee", CONFIG, input_text=good)
     lab.exec("MEMBER1", "systemctl", "reload", "isfcd")
-    wait_up(joined, "MEMBER1", "MEMBER2", 4)
-    assert all(one["times_up"] == 1 for one in channels(joined, "MEMBER1", "MEMBER2").values())
+    joined.wait_channels("MEMBER1", "MEMBER2", 4)
+    assert all(one["times_up"] == 1 for one in joined.channels("MEMBER1", "MEMBER2").values())
 
 
 def test_numbers_are_served_to_prometheus(joined: Administrator) -> None:
-    wait_up(joined, "MEMBER1", "MEMBER2", 4)
+    joined.wait_channels("MEMBER1", "MEMBER2", 4)
     text = joined.lab.exec("MEMBER1", "socat", "-t5", "-", "UNIX-CONNECT:/run/ssi/metrics/isfcd.sock",
                            input_text="GET /metrics HTTP/1.0\r\n\r\n")
     assert "\nssi_isfc_link_up{member=\"MEMBER2\"} 1\n" in text.replace("\r", "")
     owner = joined.lab.exec("MEMBER1", "stat", "-c", "%U:%G %a", "/run/ssi/metrics/isfcd.sock")
     assert owner == "root:root 660\n"
+
+
+def test_virsh_reaches_every_member_from_every_other(joined: Administrator) -> None:
+    for member, peer in itertools.permutations(joined.lab.members, 2):
+        there = ("-c", f"qemu+unix:///system?socket=/run/ssi/isfc/{peer}/libvirt")
+        assert joined.virsh(member, *there, "hostname").stdout.strip() == peer
+        listed = joined.virsh(member, *there, "list", "--all")
+        assert listed.returncode == 0, listed.stderr
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def test_certificates_are_rotated_while_a_guest_moves(joined: Administrator, aut
     lab = joined.lab
     lab.guest_create("g1")
     run = joined.start("MEMBER1", "g1")
-    before = channels(joined, "MEMBER2", "MEMBER1")["0"]["certificate"]["fingerprint"]
+    before = joined.channels("MEMBER2", "MEMBER1")["0"]["certificate"]["fingerprint"]
     lab.exec("MEMBER1", "ssictl", "ca", "rotate", "--authority", "--directory", authority)
 
     def renew(member: str) -> None:
@@ -90,7 +89,7 @@ def test_certificates_are_rotated_while_a_guest_moves(joined: Administrator, aut
 
     def is_known() -> bool:
         known = [one.get("certificate", {}).get("fingerprint") for one in
-                 channels(joined, "MEMBER2", "MEMBER1").values()]
+                 joined.channels("MEMBER2", "MEMBER1").values()]
         return known == [fresh] * 4
 
     lab.wait(is_known, "MEMBER2 to know MEMBER1 by its new certificate on every channel", 30, 0.2)

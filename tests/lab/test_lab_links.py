@@ -64,3 +64,5 @@ def test_throttle_limits_the_rate(bare_lab: Lab) -> None:
     assert 1.3 < seconds_for_4_mib() < 6  # 33.6 Mbit at 20 Mbit/s
     bare_lab.throttle("MEMBER1", "MEMBER2", None)
     assert seconds_for_4_mib() < 1.3
+    bare_lab.throttle("MEMBER1", "MEMBER2", 20, 1)
+    assert seconds_for_4_mib() < 1.3  # this is link 0

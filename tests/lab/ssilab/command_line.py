@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("rejoin", "undo isolate", "MEMBER")
     throttle = verb("throttle", "limit the rate of each link between two members", "A", "B")
     throttle.add_argument("--mbit", type=float, required=True, help="Mbit/s; 0 takes the limit away")
+    throttle.add_argument("--link", type=int, action="append", default=[], metavar="I", help="as for cut")
     _lun_parser(verb("lun", "shared disks"))
     _guest_parser(verb("guest", "guests that tick and answer"))
     verb("events", "when power went off and on, and why")
@@ -184,7 +185,7 @@ def _act(lab: Lab, given: argparse.Namespace) -> None:
     elif given.verb == "isolate":
         lab.isolate(given.member, given.silent)
     elif given.verb == "throttle":
-        lab.throttle(given.a, given.b, given.mbit or None)
+        lab.throttle(given.a, given.b, given.mbit or None, *given.link)
     elif given.verb == "lun":
         _lun(lab, given)
     elif given.verb == "guest":

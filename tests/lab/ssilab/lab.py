@@ -242,9 +242,9 @@ class Lab:
         for peer in self._peers(member):
             self.heal(member, peer)
 
-    def throttle(self, one: str, other: str, mbit: float | None) -> None:
-        """Each link between the two to this rate; None: as fast as it goes."""
-        self._network().throttle(one, other, mbit)
+    def throttle(self, one: str, other: str, mbit: float | None, *links: int) -> None:
+        """All links between the two, or those numbered, to this rate each; None: as fast as it goes."""
+        self._network().throttle(one, other, list(links) or None, mbit)
 
     # ---- LUNs -------------------------------------------------------------------------------------------------------
 

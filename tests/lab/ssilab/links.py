@@ -115,11 +115,11 @@ class Network:
                             self._batch(self._layout.unit(member), [f"link set {interface} up"])
             self._store(state)
 
-    def throttle(self, one: str, other: str, mbit: float | None) -> None:
-        """Each link between the two to this rate, in both directions; None takes the limit away."""
+    def throttle(self, one: str, other: str, indexes: list[int] | None, mbit: float | None) -> None:
+        """Each of the links to this rate, in both directions; None takes the limit away."""
         with self._layout.lock("links"):
             state = self._state()
-            for link in self._between(one, other, None):
+            for link in self._between(one, other, indexes):
                 for member, interface in link.ends():
                     if mbit:
                         self._limit(member, interface, mbit)
@@ -133,8 +133,8 @@ class Network:
 
     def clear_throttles(self) -> None:
         for key in self._state()["throttle"]:
-            one, other, _ = key.split()
-            self.throttle(one, other, None)
+            one, other, index = key.split()
+            self.throttle(one, other, [int(index)], None)
 
     def describe(self) -> list[dict[str, object]]:
         state = self._state()

@@ -19,7 +19,7 @@ from .guest_image import guest_image
 from .layout import Cluster, Layout
 from .links import Network, remove_namespaces
 from .luns import lun_layer_program, release_leftovers
-from .member_files import make_pki, write_member_files
+from .member_files import PDR, make_pdr, make_pki, write_member_files
 from .packages import package_layer
 from .processes import LabError, end_recorded_process, run, say, wait_until
 from .trees import tree_path
@@ -88,6 +88,9 @@ class Lab:
         self.layout.store(cluster)
         if layer is not None and not make_pki(self.layout, cluster):
             say("our packages have no ssictl: the members get no certificates")
+        if layer is not None:
+            make_pdr(self.layout, cluster)
+            self.layout.store(cluster)
         for member in cluster.members:
             write_member_files(self.layout, cluster, member)
             self.layout.sockets(member).mkdir(parents=True)
@@ -195,8 +198,8 @@ class Lab:
         self.member(member).resume()
 
     def reset(self) -> None:
-        """The same members as after `up`: all on, links whole, no guest, no LUN, our daemons with empty state. What a
-        test changed elsewhere on a member's disk stays."""
+        """The same members as after `up`: all on, links whole, no guest, no LUN but the PDR, our daemons with empty
+        state. What a test changed elsewhere on a member's disk stays."""
         cluster = self.layout.load()
         for name in cluster.members:
             if self.power(name) == "paused":
@@ -218,7 +221,8 @@ class Lab:
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda name: self.exec(name, "sh", "-c", _STOP + _WIPE, timeout=30), running))
             for lun in cluster.luns:
-                self.lun_remove(lun)
+                if lun != PDR:
+                    self.lun_remove(lun)
             list(pool.map(lambda name: self.exec(name, "sh", "-c", _START, timeout=30), running))
         self.boot(*off)
 

@@ -31,8 +31,14 @@ def system_toml(layout: Layout, cluster: Cluster) -> str:
         text += ["[[channel]]", f'members = ["{link.one}", "{link.other}"]',
                  f'addresses = ["{link.addresses[0]}", "{link.addresses[1]}"]',
                  f'interfaces = ["{link.interfaces[0]}", "{link.interfaces[1]}"]', ""]
+    if PDR in cluster.luns:
+        text += ["[pdr]", f'device = "/dev/ssi-lab/{PDR}"', ""]
     text += ["[[fence]]", 'name = "lab"', 'agent = "/usr/sbin/fence_ssi_lab"', "timeout_s = 10", ""]
     return "\n".join(text)
+
+
+PDR = "pdr"  # the LUN on which the members' guards beat
+_PDR_SIZE = 8 << 20  # no witness areas
 
 
 def machine_id(cluster: Cluster, member: str) -> str:
@@ -74,12 +80,30 @@ def make_pki(layout: Layout, cluster: Cluster) -> bool:
     layout.pki.mkdir(mode=0o700, exist_ok=True)
     commands = [f"ssictl ca init --directory /mnt --cluster lab-{layout.name}"]
     commands += [f"ssictl ca issue {member} --directory /mnt" for member in cluster.members]
+    _in_member_root(cluster, layout.pki, commands)
+    return True
+
+
+def make_pdr(layout: Layout, cluster: Cluster) -> None:
+    """The LUN for the PDR, formatted by `ssictl pdr` of the installed packages; left out without them."""
+    if not (Path(cluster.packages) / "usr/bin/ssictl").exists():
+        return
+    with open(layout.luns / PDR, "wb") as file:
+        file.truncate(_PDR_SIZE)
+    cluster.luns[PDR] = _PDR_SIZE
+    configuration = layout.luns / "system.toml"
+    configuration.write_text(system_toml(layout, cluster))
+    _in_member_root(cluster, layout.luns, [f"ssictl pdr format --config /mnt/system.toml --device /mnt/{PDR}"])
+    configuration.unlink()
+
+
+def _in_member_root(cluster: Cluster, folder: Path, commands: list[str]) -> None:
+    """Runs commands of our packages where no member is yet, with a folder at /mnt."""
     run("unshare", "--mount", "--propagation", "private", "--", "sh", "-euc",
         'mount -t tmpfs tmpfs /mnt; mkdir /mnt/up /mnt/work /mnt/root; '
         'mount -t overlay overlay -o "lowerdir=$1:$2,upperdir=/mnt/up,workdir=/mnt/work" /mnt/root; '
         'mount --bind "$3" /mnt/root/mnt; mount --bind /dev /mnt/root/dev; exec chroot /mnt/root sh -euc "$4"',
-        "sh", cluster.packages, str(tree_path("member")), str(layout.pki), "\n".join(commands), timeout=60)
-    return True
+        "sh", cluster.packages, str(tree_path("member")), str(folder), "\n".join(commands), timeout=60)
 
 
 def _lower_text(cluster: Cluster, path: str) -> str:

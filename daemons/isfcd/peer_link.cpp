@@ -184,13 +184,11 @@ bool PeerLink::goes_first(ChannelId channel, Time now) const {
     return link_.carries_control(channel, now);
 }
 
-/// The channel with the shortest way; another one takes its place only when its way is half as long.
 void PeerLink::choose_express() {
-    const auto way = [](const Channel& channel) { return channel.counters().least_round_trip; };
-    auto best = channels_.find(express_);
-    for (auto one = channels_.begin(); one != channels_.end(); ++one)
-        if (best == channels_.end() || way(*one->second) < way(*best->second) / 2) best = one;
-    express_ = best == channels_.end() ? 0 : best->first;
+    candidates_.clear();
+    for (const auto& [id, channel] : channels_)
+        candidates_.push_back({id, channel->counters().least_round_trip, link_.is_late(id)});
+    express_ = express_choice_.choose(candidates_, Time::clock::now());
     link_.set_express(express_);
 }
 

@@ -17,6 +17,7 @@
 #include "daemons/isfcd/channel/own_identity.hpp"
 #include "daemons/isfcd/channel_roster.hpp"
 #include "daemons/isfcd/control.hpp"
+#include "daemons/isfcd/link/express_choice.hpp"
 #include "daemons/isfcd/link/logical_link.hpp"
 #include "daemons/isfcd/link/session_agreement.hpp"
 #include "daemons/isfcd/local/local_listeners.hpp"
@@ -183,6 +184,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink>, private LinkObse
     std::unique_ptr<LocalListeners> listeners_;
     Signal maintenance_;
     bool ticking_ = false;
+    ExpressChoice express_choice_;
+    std::vector<ExpressChoice::Candidate> candidates_;  // of choose_express(): kept for its memory
     ChannelId express_ = 0;
     bool stopping_ = false;
 };

@@ -94,6 +94,14 @@ class Administrator:
         self.lab.wait(lambda: sum(one["sent_bytes"] for one in self.streams(member, peer, service)) >= size,
                       f"{size >> 20} MiB of {service} to be sent from {member} to {peer}", timeout, 0.2)
 
+    def crawl(self, one: str, other: str, channel: int) -> None:
+        """Slows a channel to next to nothing; returns when what it holds is being sent again on others."""
+        def resent() -> int:
+            return self.channels(one, other)[str(channel)]["resent_bytes"]
+        before = resent()
+        self.lab.throttle(one, other, 0.1, channel)
+        self.lab.wait(lambda: resent() > before, f"channel {channel} from {one} to {other} to be late", 20, 0.1)
+
 
 def gaps(counts: list[int]) -> str:
     return ", ".join(f"{one}->{other}" for one, other in zip(counts, counts[1:]) if other != one + 1)

@@ -1,5 +1,6 @@
 """Streams of programs between two members: none loses a byte, none ends as if it were whole when it is not."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -72,6 +73,33 @@ def test_streams_end_with_an_error_at_both_ends_when_no_channel_comes_back_in_ti
     lab.heal()
     services.wait_channels("MEMBER1", "MEMBER2", up=4)
     assert services.streams("MEMBER1", "MEMBER2", "lab-bulk") == []
+
+
+def test_control_answers_at_once_whichever_channel_slows_to_a_crawl(services: Administrator) -> None:
+    lab = services.lab
+
+    def is_well(channel: str) -> bool:
+        seen = services.channels("MEMBER1", "MEMBER2")[channel]
+        return seen["state"] == "up" and not seen["late"]
+
+    lab.throttle("MEMBER1", "MEMBER2", 10)
+    with stream_end(lab, "MEMBER2", "echo", "/run/lab/control") as control_service, \
+            stream_end(lab, "MEMBER2", "receive", "/run/lab/bulk") as receiver:
+        assert control_service.line() == receiver.line() == "ready"
+        with stream_end(lab, "MEMBER1", "hold", at_member2("lab-control"), "1") as control, \
+                stream_end(lab, "MEMBER1", "send", at_member2("lab-bulk"), str(1 << 30)):
+            control.line()
+            for channel in range(4):
+                services.crawl("MEMBER1", "MEMBER2", channel)
+                answers, end = 0, time.monotonic() + 1.5
+                while time.monotonic() < end:
+                    control.tell("again")
+                    control.line()
+                    answers += 1
+                # Some 500; 20 if each has to wait until it is sent again on another channel.
+                assert answers > 100, f"{answers} answers while channel {channel} crawled"
+                lab.throttle("MEMBER1", "MEMBER2", 10, channel)
+                lab.wait(lambda channel=str(channel): is_well(channel), f"channel {channel} to recover", 30, 0.2)
 
 
 def test_ten_thousand_streams_are_open_at_once_and_control_still_answers(services: Administrator) -> None:

@@ -358,11 +358,11 @@ void End::link_has_work() {
 }
 
 void End::choose_express() {
-    const auto way = [](const auto& entry) { return entry->second->least_round_trip; };
-    auto best = channels_.find(express_);
-    for (auto one = channels_.begin(); one != channels_.end(); ++one)
-        if (best == channels_.end() || way(one) < way(best) / 2) best = one;
-    express_ = best == channels_.end() ? 0 : best->first;
+    std::vector<ExpressChoice::Candidate> candidates;
+    for (const auto& [id, channel] : channels_)
+        candidates.push_back(
+            {id, std::chrono::duration_cast<std::chrono::microseconds>(channel->least_round_trip), link_.is_late(id)});
+    express_ = express_choice_.choose(candidates, world_.now());
     link_.set_express(express_);
 }
 

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "daemons/isfcd/link/express_choice.hpp"
 #include "daemons/isfcd/link/logical_link.hpp"
 #include "daemons/isfcd/link/session_agreement.hpp"
 #include "daemons/isfcd/timing.hpp"
@@ -140,6 +141,7 @@ class End : public std::enable_shared_from_this<End>, private LinkObserver {
     std::function<std::shared_ptr<End>()> peer_;
     std::map<ChannelId, ChannelRef> channels_;
     ChannelId last_channel_ = 0;
+    ExpressChoice express_choice_;
     ChannelId express_ = 0;
     std::uint64_t epoch_ = 0;
     std::vector<std::string> services_;

@@ -9,8 +9,8 @@
 #include <span>
 #include <string>
 
-#include "lib/common/bytes.hpp"
 #include "daemons/isfcd/wire/frame.hpp"
+#include "lib/common/bytes.hpp"
 #include "lib/common/error.hpp"
 #include "lib/common/names.hpp"
 #include "lib/common/pki/certificate_facts.hpp"

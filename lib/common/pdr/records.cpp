@@ -22,7 +22,9 @@ std::unexpected<Error> damaged(const std::string& where, std::string_view what) 
 
 std::uint32_t flags_of(const SlotRecord& slot) {
     std::uint32_t flags = 0;
-    const auto put = [&](bool value, SlotFlag flag) { if (value) flags |= flag; };
+    const auto put = [&](bool value, SlotFlag flag) {
+        if (value) flags |= flag;
+    };
     put(slot.armed, kArmed);
     put(slot.lone, kLone);
     put(slot.ssid_ok, kSsidOk);

@@ -205,7 +205,7 @@ def lab(part):
 
 def ctc(part):
     part.run("scripts/bootstrap", "mainframe", minutes=10)
-    part.build("release", "ssictl")
+    part.build("release", "ssictl", "isfcd", "stream_check")
     part.build("s390x", "isfcd", "stream_check")
     return pytest(part, "tests/lab/mainframe", minutes=10)
 

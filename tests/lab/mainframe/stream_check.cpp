@@ -1,22 +1,26 @@
 /// Two ends of a stream that check every byte in both directions at once.
 ///
-///   stream_check serve SOCKET              offers itself there, until it is killed
+///   stream_check serve SOCKET              offers itself there, until it is killed; gives a byte for each that it gets
 ///   stream_check exchange SOCKET BYTES     so many there and as many back; exit 1 and a reason if one is wrong
+///   stream_check exchange SOCKET           the same until SIGTERM: then all that is under way is checked too.
+///                                          Says "flows" when the first bytes are back
 
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <format>
 #include <future>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -56,45 +60,51 @@ void send_all(int socket, const void* data, std::size_t size) {
     }
 }
 
-void receive_all(int socket, void* data, std::size_t size) {
-    const auto count = ::recv(socket, data, size, MSG_WAITALL);
+/// Whatever is there, up to the size of the part, which is cut to that; empty at the end.
+void receive(int socket, std::vector<std::uint8_t>& part) {
+    part.resize(kPart);
+    const auto count = ::recv(socket, part.data(), part.size(), 0);
     if (count < 0) broken("receive");
-    if (static_cast<std::size_t>(count) != size) throw std::runtime_error("the stream ended early");
+    part.resize(static_cast<std::size_t>(count));
 }
 
-void send_pattern(int socket, std::uint64_t size, std::uint64_t seed) {
+/// Which of the two directions a pattern is of.
+constexpr std::uint64_t kThere = 1;
+constexpr std::uint64_t kBack = 2;
+
+void check(const std::vector<std::uint8_t>& part, std::uint64_t seed, std::uint64_t offset) {
+    std::vector<std::uint8_t> wanted(part.size());
+    Pattern(seed).fill(offset, wanted);
+    if (const auto [wrong, right] = std::ranges::mismatch(part, wanted); wrong != part.end())
+        throw std::runtime_error(
+            std::format("byte {} is wrong", offset + static_cast<std::uint64_t>(wrong - part.begin())));
+}
+
+std::atomic<bool> enough = false;  // SIGTERM came
+
+/// Returns how many it sent: `size`, or fewer if SIGTERM came.
+std::uint64_t send_pattern(int socket, std::uint64_t size) {
     std::vector<std::uint8_t> part;
-    for (std::uint64_t offset = 0; offset < size; offset += part.size()) {
+    std::uint64_t offset = 0;
+    for (; offset < size && !enough; offset += part.size()) {
         part.resize(std::min<std::uint64_t>(kPart, size - offset));
-        Pattern(seed).fill(offset, part);
+        Pattern(kThere).fill(offset, part);
         send_all(socket, part.data(), part.size());
     }
     ::shutdown(socket, SHUT_WR);
+    return offset;
 }
 
-void check_pattern(int socket, std::uint64_t size, std::uint64_t seed) {
+/// Returns how many came until the end of the stream.
+std::uint64_t check_pattern(int socket) {
     std::vector<std::uint8_t> part;
-    std::vector<std::uint8_t> wanted;
-    for (std::uint64_t offset = 0; offset < size; offset += part.size()) {
-        part.resize(std::min<std::uint64_t>(kPart, size - offset));
-        wanted.resize(part.size());
-        receive_all(socket, part.data(), part.size());
-        Pattern(seed).fill(offset, wanted);
-        if (const auto [wrong, right] = std::ranges::mismatch(part, wanted); wrong != part.end())
-            throw std::runtime_error(
-                std::format("byte {} is wrong", offset + static_cast<std::uint64_t>(wrong - part.begin())));
+    std::uint64_t offset = 0;
+    for (receive(socket, part); !part.empty(); receive(socket, part)) {
+        check(part, kBack, offset);
+        if (offset == 0) std::puts("flows");
+        offset += part.size();
     }
-    char byte = 0;
-    const auto rest = ::recv(socket, &byte, 1, 0);
-    if (rest < 0) broken("end of file");
-    if (rest > 0) throw std::runtime_error("more bytes than were sent");
-}
-
-/// Both directions at once.
-void exchange(int socket, std::uint64_t size, std::uint64_t seed_out, std::uint64_t seed_in) {
-    auto sent = std::async(std::launch::async, [=] { send_pattern(socket, size, seed_out); });
-    check_pattern(socket, size, seed_in);
-    sent.get();
+    return offset;
 }
 
 sockaddr_un address_of(const std::string& path) {
@@ -104,14 +114,16 @@ sockaddr_un address_of(const std::string& path) {
     return address;
 }
 
-/// The other side says first how many bytes.
 void serve_one(int socket) {
     try {
-        std::array<std::uint8_t, 8> head{};
-        receive_all(socket, head.data(), head.size());
-        std::uint64_t size = 0;
-        for (const auto byte : head) size = size << 8 | byte;
-        exchange(socket, size, 2, 1);
+        std::vector<std::uint8_t> part;
+        std::uint64_t offset = 0;
+        for (receive(socket, part); !part.empty(); receive(socket, part)) {
+            check(part, kThere, offset);
+            Pattern(kBack).fill(offset, part);
+            send_all(socket, part.data(), part.size());
+            offset += part.size();
+        }
     } catch (const std::exception& error) {
         std::fprintf(stderr, "stream_check serve: %s\n", error.what());
     }
@@ -138,12 +150,19 @@ void call(const std::string& path, std::uint64_t size) {
     const auto address = address_of(path);
     if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) broken(path);
     const auto begun = std::chrono::steady_clock::now();
-    std::array<std::uint8_t, 8> head{};
-    for (std::size_t i = 0; i < head.size(); ++i) head[i] = static_cast<std::uint8_t>(size >> (56 - 8 * i));
-    send_all(socket, head.data(), head.size());
-    exchange(socket, size, 1, 2);
+    // Both directions at once.
+    auto sent = std::async(std::launch::async, send_pattern, socket, size);
+    std::uint64_t received = 0;
+    try {
+        received = check_pattern(socket);
+    } catch (...) {
+        ::shutdown(socket, SHUT_RDWR);  // The sender would wait for ever for somebody who reads.
+        throw;
+    }
+    if (const auto there = sent.get(); there != received)
+        throw std::runtime_error(std::format("{} bytes there, {} back", there, received));
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
-    std::printf("%llu bytes there and back in %.1f s\n", static_cast<unsigned long long>(size), taken.count());
+    std::printf("%llu bytes there and back in %.1f s\n", static_cast<unsigned long long>(received), taken.count());
 }
 
 }  // namespace
@@ -151,15 +170,19 @@ void call(const std::string& path, std::uint64_t size) {
 int main(int argc, char** argv) {
     const std::vector<std::string_view> arguments(argv, argv + argc);
     try {
+        std::setvbuf(stdout, nullptr, _IOLBF, 0);
         std::uint64_t size = 0;
         if (argc == 3 && arguments[1] == "serve") {
             serve(argv[2]);
+        } else if (argc == 3 && arguments[1] == "exchange") {
+            std::signal(SIGTERM, [](int) { enough = true; });
+            call(argv[2], std::numeric_limits<std::uint64_t>::max());
         } else if (argc == 4 && arguments[1] == "exchange" &&
                    std::from_chars(arguments[3].data(), arguments[3].data() + arguments[3].size(), size).ec ==
                        std::errc()) {
             call(argv[2], size);
         } else {
-            std::fprintf(stderr, "usage: stream_check serve SOCKET | exchange SOCKET BYTES\n");
+            std::fprintf(stderr, "usage: stream_check serve SOCKET | exchange SOCKET [BYTES]\n");
             return 2;
         }
     } catch (const std::exception& error) {

@@ -258,7 +258,7 @@ def bench(part):
 # In the order in which they run.
 PARTS = {"unit": unit, "debs": debs, "sim": sim, "format": lint, "asan": asan, "s390x": s390x,
          "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "ctc": ctc, "bench": bench}
-NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "ctc", "bench")
+NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "bench")
 ALONE = ("lab", "ctc", "bench")  # They measure time: last, and nothing beside them.
 # Where cores allow, these chains run side by side; the parts of one chain share a build folder.
 CHAINS = (("unit", "debs", "sim", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",), ("fuzz",))

@@ -163,6 +163,11 @@ def sim(part):
     return part.ctest("release", "tests/sim")
 
 
+def model(part):
+    checks = ("scripts/in-builder", "tests/model/run", *([part.options.k] if part.options.k else []))
+    return check_lines(part, *checks, minutes=10)
+
+
 def unit_and_sim(part, preset, **environment):
     folders = [folder for folder in ("tests/unit", "tests/sim") if has_tests(folder)]
     part.build(preset, *(f"{folder}/all" for folder in folders))
@@ -256,15 +261,17 @@ def bench(part):
 
 
 # In the order in which they run.
-PARTS = {"unit": unit, "debs": debs, "sim": sim, "format": lint, "asan": asan, "s390x": s390x,
+PARTS = {"unit": unit, "debs": debs, "sim": sim, "model": model, "format": lint, "asan": asan, "s390x": s390x,
          "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "ctc": ctc, "bench": bench}
 NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "bench")
 ALONE = ("lab", "ctc", "bench")  # They measure time: last, and nothing beside them.
 # Where cores allow, these chains run side by side; the parts of one chain share a build folder.
-CHAINS = (("unit", "debs", "sim", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",), ("fuzz",))
+CHAINS = (("unit", "debs", "sim", "model", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",),
+          ("fuzz",))
 CORES_PER_CHAIN = 2
 HELP = {
     "unit": "build, and the unit tests", "debs": "the packages", "sim": "the simulation",
+    "model": "the models of the safety protocol, searched whole (docs/safety.md)",
     "asan": "unit tests and simulation under AddressSanitizer and UndefinedBehaviorSanitizer",
     "s390x": "unit tests built for the mainframe, under emulation", "format": "format and lint",
     "lab": "clusters on this machine (tests/lab)", "ctc": "two emulated mainframes joined by channels (docs/ctc.md)",

@@ -184,8 +184,9 @@ def asan(part):
 
 
 def tsan(part):
-    return unit_and_sim(part, "tsan", TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1",
-                        SSI_SIM_SEEDS="40")
+    suppressions = "/src/tests/unit/thread_sanitizer.suppressions"
+    return unit_and_sim(part, "tsan", SSI_SIM_SEEDS="40",
+                        TSAN_OPTIONS=f"halt_on_error=1:second_deadlock_stack=1:suppressions={suppressions}")
 
 
 def s390x(part):
@@ -263,7 +264,7 @@ def bench(part):
 # In the order in which they run.
 PARTS = {"unit": unit, "debs": debs, "sim": sim, "model": model, "format": lint, "asan": asan, "s390x": s390x,
          "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "ctc": ctc, "bench": bench}
-NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "bench")
+NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "ctc", "bench")
 ALONE = ("lab", "ctc", "bench")  # They measure time: last, and nothing beside them.
 # Where cores allow, these chains run side by side; the parts of one chain share a build folder.
 CHAINS = (("unit", "debs", "sim", "model", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",),

@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/circular_buffer.hpp>
+#include <memory>
 
 namespace ssi::isfc {
 
@@ -22,11 +23,14 @@ class Turns {
     boost::asio::awaitable<void> take(bool goes_first);
 
   private:
-    void give_next();
+    using Waiting = boost::circular_buffer<boost::asio::any_completion_handler<void()>>;
+    void post(std::unique_ptr<Waiting> waiting);
+    void give_next(std::unique_ptr<Waiting> waiting);
 
     boost::asio::any_io_executor executor_;
-    boost::circular_buffer<boost::asio::any_completion_handler<void()>> waiting_;
-    bool posted_ = false;  // give_next() is to be called
+    // Who waits holds this. So the event loop, not this, holds them, and lets them go when it ends.
+    std::unique_ptr<Waiting> nobody_;  // only while nobody waits
+    Waiting* waiting_;
 };
 
 }  // namespace ssi::isfc

@@ -9,13 +9,15 @@
 #include <cmath>
 #include <cstdio>
 #include <format>
-#include <fstream>
 #include <initializer_list>
 #include <limits>
 #include <set>
-#include <sstream>
 #include <toml.hpp>
 #include <utility>
+
+#include "lib/common/plain_text.hpp"
+#include "lib/common/text_file.hpp"
+#include "lib/common/toml_nesting.hpp"
 
 namespace ssi {
 namespace {
@@ -35,8 +37,13 @@ std::string position(const toml::source_location& location) {
     throw ConfigFault{std::format("{}: {}", position(where.location()), toml::format_error("", info))};
 }
 
+const toml::table& table_of(const toml::value& value) {
+    if (!value.is_table()) fault(value, "this must be a table", "write [...] or { KEY = VALUE, ... }");
+    return value.as_table();
+}
+
 void only_keys(const toml::value& table, std::initializer_list<std::string_view> allowed) {
-    for (const auto& [key, value] : table.as_table()) {
+    for (const auto& [key, value] : table_of(table)) {
         if (std::ranges::find(allowed, key) != allowed.end()) continue;
         std::string list;
         for (const auto name : allowed) list += std::format("{}{}", list.empty() ? "" : ", ", name);
@@ -51,6 +58,7 @@ const toml::value& required(const toml::value& table, const char* key) {
 
 std::string text(const toml::value& value) {
     if (!value.is_string()) fault(value, "this must be text", "write it in quotes");
+    if (!is_plain_text(value.as_string())) fault(value, "this text holds a control character", "leave it out");
     return value.as_string();
 }
 
@@ -277,9 +285,9 @@ FenceConfig parse_fence(const toml::value& table, const SystemConfig& config) {
     // Not scaled: it is the device's time, not ours.
     fence.timeout = seconds_or(table, "timeout_s", fence.timeout, 1.0);
     if (table.contains("options"))
-        for (const auto& [key, value] : table.at("options").as_table()) fence.options[key] = text(value);
+        for (const auto& [key, value] : table_of(table.at("options"))) fence.options[key] = text(value);
     if (table.contains("plugs"))
-        for (const auto& [key, value] : table.at("plugs").as_table()) {
+        for (const auto& [key, value] : table_of(table.at("plugs"))) {
             auto member = MemberName::parse(key);
             if (!member || config.find(*member) == nullptr)
                 fault(value, std::format("there is no member {}", key), "define it with [[member]]");
@@ -399,6 +407,7 @@ std::string_view text_of(WatchdogConfig watchdog) {
 }
 
 Result<SystemConfig> parse_system_config(std::string_view text, const std::string& file) {
+    if (auto checked = check_toml_nesting(text, file); !checked) return std::unexpected(checked.error());
     try {
         auto parsed = toml::try_parse(std::vector<unsigned char>(text.begin(), text.end()), file);
         if (parsed.is_err()) {
@@ -415,12 +424,11 @@ Result<SystemConfig> parse_system_config(std::string_view text, const std::strin
 }
 
 Result<SystemConfig> load_system_config(const std::filesystem::path& file) {
-    std::ifstream stream(file);
-    std::ostringstream content;
-    if (!stream || !(content << stream.rdbuf()))
+    const auto content = read_text_file(file);
+    if (!content)
         return failure(ErrorCode::kConfigMissing, std::format("cannot read {}", file.string()), file.string(),
                        "write it; /etc/ssi/system.toml.example has an example");
-    return parse_system_config(content.str(), file.string());
+    return parse_system_config(*content, file.string());
 }
 
 Result<MemberName> own_member(const SystemConfig& config, std::string_view wanted, std::string_view host_name) {

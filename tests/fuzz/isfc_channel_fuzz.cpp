@@ -2,21 +2,19 @@
 // size. What is understood survives being written again, and no name of a service leads out of its directory.
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "daemons/isfcd/wire/frame.hpp"
 #include "daemons/isfcd/wire/messages.hpp"
 #include "lib/common/names.hpp"
+#include "lib/common/plain_text.hpp"
+#include "tests/fuzz/require.hpp"
 
 namespace {
 
 using namespace ssi;
 using namespace ssi::isfc;
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
+using fuzz::require;
 
 void check_name(const std::string& name) {
     if (ServiceName::parse(name)) require(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos);
@@ -27,6 +25,8 @@ void check_hello(ByteView payload) {
     if (!hello) return;
     const auto again = parse_hello(encode(*hello));
     require(again && *again == *hello);
+    for (const auto* text : {&hello->cluster_uuid, &hello->member, &hello->peer, &hello->channel, &hello->software})
+        require(is_plain_text(*text));
 }
 
 void check_goodbye(ByteView payload, BlockPool& pool) {
@@ -35,6 +35,8 @@ void check_goodbye(ByteView payload, BlockPool& pool) {
     const auto bytes = encode(*goodbye);  // texts are cut to what fits into a frame
     require(bytes.size() <= BlockPool::kFull);
     static_cast<void>(make_frame(FrameType::kGoodbye, bytes, pool));
+    const auto& reason = goodbye->reason;
+    require(is_plain_text(reason.what) && is_plain_text(reason.object) && is_plain_text(reason.remedy));
     const auto again = parse_goodbye(bytes);
     require(again && again->session_ends == goodbye->session_ends && again->reason.code == goodbye->reason.code);
 }

@@ -4,23 +4,20 @@
 
 #include <fuzzer/FuzzedDataProvider.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <map>
 
 #include "daemons/isfcd/link/logical_link.hpp"
+#include "tests/fuzz/require.hpp"
 
 namespace {
 
 using namespace ssi;
 using namespace ssi::isfc;
+using fuzz::require;
 
 constexpr std::size_t kMemory = 256 * 1024;
 constexpr std::size_t kMostStreams = 20;
-
-void require(bool holds) {
-    if (!holds) std::abort();
-}
 
 /// The link and its local programs, which answer from within it.
 class Member : public LinkObserver {
@@ -197,12 +194,22 @@ class Member : public LinkObserver {
     void pull() {
         OutFrame frame;
         const auto channel = number(4);
-        for (auto most = number(20); most > 0 && link_.pull(channel, now_, frame); --most) {
+        const auto most_bulk = input_.PickValueInArray<std::size_t>({0, 1, 700, BlockPool::kFull});
+        link_.set_express(number(4));
+        for (auto most = number(20); most > 0 && link_.pull(channel, now_, frame, most_bulk); --most) {
             require(frame.size() <= kFrameHeaderSize + BlockPool::kFull);
+            require(frame.body().size() <= most_bulk || is_control(frame));
             unsigned sum = 0;
             for (const auto byte : frame.body()) sum += std::to_integer<unsigned>(byte);
             now_ += std::chrono::microseconds(sum % 2);
         }
+    }
+
+    [[nodiscard]] bool is_control(const OutFrame& frame) const {
+        ByteReader header(frame.head());
+        header.number<std::uint64_t>();  // magic, version, type, length
+        const auto stream = header.number<StreamId>();
+        return stream == 0 || link_.status(stream)->stream_class == StreamClass::kControl;
     }
 
     FuzzedDataProvider& input_;

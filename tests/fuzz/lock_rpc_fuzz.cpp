@@ -1,8 +1,7 @@
 // libvirt's lock door: any bytes are decoded within their bounds, and what is understood survives being written again.
 
-#include <cstdlib>
-
 #include "daemons/ssid/gate/lock_rpc.hpp"
+#include "tests/fuzz/require.hpp"
 
 namespace {
 
@@ -13,7 +12,7 @@ void write_again(const LockCall& call, const LockHeader& header) {
     if (!std::holds_alternative<Call>(call)) return;
     const auto message = encode_lock_call(call, header.procedure, header.serial);
     const auto again = decode_lock_call(message);
-    if (!again || encode_lock_call(*again, header.procedure, header.serial) != message) std::abort();
+    ssi::fuzz::require(again && encode_lock_call(*again, header.procedure, header.serial) == message);
 }
 
 }  // namespace

@@ -1,2 +1,2 @@
-ssi_unit_test(common_test common_names_test.cpp common_system_config_test.cpp LIBS ssi_common)
+ssi_unit_test(common_test common_names_test.cpp common_system_config_test.cpp common_text_test.cpp LIBS ssi_common)
 ssi_unit_test(metrics_test metrics_test.cpp LIBS ssi_common)

@@ -128,6 +128,21 @@ TEST(SystemConfig, syntax_error_shows_file_line_column_and_caret) {
     EXPECT_TRUE(contains(text, "^"));
 }
 
+TEST(SystemConfig, what_is_no_table_shows_its_place) {
+    EXPECT_TRUE(contains(diagnostic("cluster = 1\n"), "system.toml:1:11: "));
+    EXPECT_TRUE(contains(diagnostic("timing = 1\n" + kTwoMembers), "system.toml:1:10: "));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[[fence]]\nname = \"x\"\nagent = \"x\"\noptions = 1\n"),
+                         "this must be a table"));
+}
+
+TEST(SystemConfig, text_with_control_characters_is_refused) {
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[tls]\ndirectory = \"/a\\u0000b\"\n"), "control character"));
+}
+
+TEST(SystemConfig, nesting_that_the_parser_does_not_survive_is_refused) {
+    EXPECT_TRUE(contains(diagnostic("a = " + std::string(100'000, '[')), "system.toml:1:69: "));
+}
+
 TEST(SystemConfig, unknown_key_is_refused_and_the_known_ones_are_listed) {
     const auto text = diagnostic(kTwoMembers + "[timing]\nscael = 2\n");
     EXPECT_TRUE(contains(text, "unknown key 'scael'"));

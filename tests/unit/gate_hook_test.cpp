@@ -8,6 +8,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -35,7 +36,10 @@ class HookTest : public ::testing::Test {
         thread = std::jthread([this] { io.run(); });
     }
     boost::asio::awaitable<Result<void>> decide(HookRequest request, std::optional<Result<void>> decision) {
-        asked = std::move(request);
+        {
+            const std::lock_guard lock(mutex);
+            heard = std::move(request);
+        }
         if (decision) co_return *decision;
         boost::asio::steady_timer forever(io, 1h);
         co_await forever.async_wait(boost::asio::use_awaitable);
@@ -49,6 +53,8 @@ class HookTest : public ::testing::Test {
                                 .wait();
         std::ifstream file(output);
         said = {std::istreambuf_iterator<char>(file), {}};
+        const std::lock_guard lock(mutex);
+        asked = heard;
         return status;
     }
 
@@ -60,7 +66,9 @@ class HookTest : public ::testing::Test {
     std::string output = directory.path() / "output";
     boost::asio::io_context io;
     std::optional<HookServer> server;
-    HookRequest asked;
+    std::mutex mutex;
+    HookRequest heard;  // guarded by mutex: the thread writes it
+    HookRequest asked;  // what the last hook asked, and what it said
     std::string said;
     std::jthread thread;
 };

@@ -39,6 +39,14 @@ TEST(ControlReader, every_message_survives_the_round_trip_in_pieces_of_any_size)
     }
 }
 
+TEST(ControlReader, texts_of_an_error_come_out_plain) {
+    Bytes bytes;
+    append_message(bytes, ResetMessage{5, Error{ErrorCode::kServiceUnknown, "a\nb", "\x1b[2J", "\xff"}});
+    ControlReader reader;
+    reader.feed(bytes);
+    EXPECT_EQ(std::get<ResetMessage>(**reader.next()).error, (Error{ErrorCode::kServiceUnknown, "a?b", "?[2J", "?"}));
+}
+
 TEST(ControlReader, oversized_empty_and_unknown_messages_are_refused) {
     for (const std::vector<int>& bad : {std::vector{0x7f, 0xff, 0xff, 0xff, 1}, {0, 0, 0, 0}, {0, 0, 0, 1, 99}}) {
         ControlReader reader;
@@ -105,6 +113,11 @@ TEST(Hello, survives_the_round_trip_and_allows_later_fields) {
 TEST(Hello, truncated_anywhere_is_refused) {
     const auto bytes = encode(Hello{0, 77, "uuid", "MEMBER1", "MEMBER2", "0", "0.1.0"});
     for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(parse_hello(ByteView(bytes).first(size)));
+}
+
+TEST(Hello, whose_names_could_not_be_shown_is_refused) {
+    EXPECT_FALSE(parse_hello(encode(Hello{0, 77, "uuid", "MEMBER1\nSSI_CODE=", "MEMBER2", "0", "0.1.0"})));
+    EXPECT_FALSE(parse_hello(encode(Hello{0, 77, "uuid", "MEMBER1", "MEMBER2", "\xff", "0.1.0"})));
 }
 
 TEST(Goodbye, survives_the_round_trip) {

@@ -41,11 +41,11 @@ TEST(ConfiguredServices, missing_directory_is_empty) {
 }
 
 TEST(ConfiguredServices, faults_show_place_and_remedy) {
-    for (const auto* text :
-         {"[[service]]\nname = \"a/b\"\nsocket = \"/x\"\n", "[[service]]\nname = \"a\"\n",
-          "[[service]]\nname = \"a\"\nsocket = \"relative\"\n", "nonsense", "other = 1\n",
-          "[[service]]\nname = \"a\"\nsocket = \"/x\"\nextra = \"\"\n",
-          "[[service]]\nname = \"a\"\nsocket = \"/x\"\nclass = \"fast\"\n", "[[service]]\nname = 7\n"}) {
+    for (const auto* text : {"[[service]]\nname = \"a/b\"\nsocket = \"/x\"\n", "[[service]]\nname = \"a\"\n",
+                             "[[service]]\nname = \"a\"\nsocket = \"relative\"\n", "nonsense", "other = 1\n",
+                             "[[service]]\nname = \"a\"\nsocket = \"/x\"\nextra = \"\"\n",
+                             "[[service]]\nname = \"a\"\nsocket = \"/x\"\nclass = \"fast\"\n",
+                             "[[service]]\nname = 7\n", "[[service]]\nname = \"a\"\nsocket = \"/x\\u0000y\"\n"}) {
         const TemporaryDirectory directory;
         std::ofstream(directory.path() / "a.toml") << text;
         const auto services = load_configured_services(directory.path(), kMember);

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <memory>
 #include <string>
 
 #include "daemons/isfcd/turns.hpp"
@@ -85,6 +86,19 @@ TEST_F(TurnsTest, who_still_waits_at_the_end_is_dropped) {
     context.run_one();
     context.run_one();
     EXPECT_LT(order.size(), 4U);
+}
+
+TEST(Turns, nobody_who_waits_at_the_end_of_the_event_loop_is_kept) {
+    std::weak_ptr<Turns> seen;
+    {
+        asio::io_context context{1};
+        const auto turns = std::make_shared<Turns>(context.get_executor());
+        seen = turns;
+        // As a channel or a stream does: it holds what it waits for.
+        asio::co_spawn(context, [turns]() -> asio::awaitable<void> { co_await turns->take(false); }, asio::detached);
+        context.run_one();
+    }
+    EXPECT_TRUE(seen.expired());
 }
 
 }  // namespace

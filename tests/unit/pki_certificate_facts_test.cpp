@@ -37,6 +37,14 @@ TEST(MemberFiles, of_another_member_are_refused) {
     EXPECT_NE(error.what.find("it is the certificate of MEMBER2"), std::string::npos) << error.what;
 }
 
+TEST(MemberFiles, empty_is_not_missing) {
+    const PkiDirectory directory;
+    for (const auto* file : {"MEMBER1.key", "MEMBER1.crt", "ca.crt"}) {
+        std::ofstream(directory.file(file)).flush();  // as a full disk leaves it
+        EXPECT_EQ(directory.check(1).error().code, ErrorCode::kCertificateInvalid) << file;
+    }
+}
+
 TEST(MemberFiles, of_which_only_one_was_copied_are_refused) {
     const PkiDirectory directory;
     fs::copy(directory.file("MEMBER2.key"), directory.file("MEMBER1.key"), fs::copy_options::overwrite_existing);

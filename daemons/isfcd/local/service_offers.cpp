@@ -14,6 +14,10 @@
 #include <toml.hpp>
 #include <utility>
 
+#include "lib/common/plain_text.hpp"
+#include "lib/common/text_file.hpp"
+#include "lib/common/toml_nesting.hpp"
+
 namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
@@ -44,6 +48,7 @@ Result<ConfiguredService> parse_service(const fs::path& file, const toml::value&
     for (const auto& [key, value] : table.as_table()) {
         if (!value.is_string()) return invalid(file, value, "this must be text", "write it in quotes");
         const std::string& text = value.as_string();
+        if (!is_plain_text(text)) return invalid(file, value, "this text holds a control character", "leave it out");
         if (key == "name") {
             auto name = ServiceName::parse(text);
             if (!name) return invalid(file, value, name.error().what, name.error().remedy);
@@ -73,12 +78,15 @@ Result<ConfiguredService> parse_service(const fs::path& file, const toml::value&
 }
 
 Result<void> load_file(const fs::path& file, const MemberName& member, std::map<ServiceName, ConfiguredService>& all) {
+    const auto text = read_text_file(file);
+    if (!text) return invalid(file, std::format("{} cannot be read", file.string()));
+    if (auto checked = check_toml_nesting(*text, file.string()); !checked) return checked;
     try {
-        const auto parsed = toml::try_parse(file);
+        const auto parsed = toml::try_parse(std::vector<unsigned char>(text->begin(), text->end()), file.string());
         if (parsed.is_err()) {
-            std::string text;
-            for (const auto& error : parsed.unwrap_err()) text += toml::format_error("", error);
-            return invalid(file, std::format("{}: {}", file.string(), text));
+            std::string errors;
+            for (const auto& error : parsed.unwrap_err()) errors += toml::format_error("", error);
+            return invalid(file, std::format("{}: {}", file.string(), errors));
         }
         const auto& root = parsed.unwrap();
         for (const auto& [key, value] : root.as_table()) {
@@ -90,7 +98,7 @@ Result<void> load_file(const fs::path& file, const MemberName& member, std::map<
                 all[service->name] = *service;
             }
         }
-    } catch (const std::exception& error) {  // toml11 reports an unreadable file so
+    } catch (const toml::exception& error) {
         return invalid(file, std::format("{}: {}", file.string(), error.what()));
     }
     return {};

@@ -3,6 +3,8 @@
 #include <format>
 #include <utility>
 
+#include "lib/common/plain_text.hpp"
+
 namespace ssi::isfc {
 namespace {
 
@@ -25,9 +27,7 @@ void put(ByteWriter& writer, const Error& error) {
 Error take_error(ByteReader& reader) {
     Error error;
     error.code = static_cast<ErrorCode>(reader.number<std::uint16_t>());
-    error.what = reader.text();
-    error.object = reader.text();
-    error.remedy = reader.text();
+    for (auto* text : {&error.what, &error.object, &error.remedy}) *text = plain_text(reader.text());
     return error;
 }
 
@@ -126,6 +126,8 @@ Result<Hello> parse_hello(ByteView payload) {
         *text = reader.text();
     if (reader.failed() || hello.session == 0)
         return failure(ErrorCode::kProtocolViolated, "the peer's HELLO is incomplete");
+    for (const auto* text : {&hello.cluster_uuid, &hello.member, &hello.peer, &hello.channel, &hello.software})
+        if (!is_plain_text(*text)) return failure(ErrorCode::kProtocolViolated, "the peer's HELLO holds no names");
     return hello;
 }
 

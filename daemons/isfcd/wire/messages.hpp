@@ -45,7 +45,8 @@ struct Goodbye {
 
 [[nodiscard]] Bytes encode(const Hello& hello);
 [[nodiscard]] Bytes encode(const Goodbye& goodbye);
-/// Error: kProtocolViolated. Bytes after the known fields are allowed: later versions may add some.
+/// Error: kProtocolViolated. Bytes after the known fields are allowed: later versions may add some. Texts come out
+/// plain (is_plain_text): a HELLO whose names are not is refused, the texts of an Error are mended.
 [[nodiscard]] Result<Hello> parse_hello(ByteView payload);
 [[nodiscard]] Result<Goodbye> parse_goodbye(ByteView payload);
 

@@ -8,20 +8,18 @@
 
 #include <cerrno>
 #include <format>
-#include <fstream>
-#include <sstream>
+#include <utility>
+
+#include "lib/common/text_file.hpp"
 
 namespace ssi::pki {
 namespace fs = std::filesystem;
 namespace {
 
 Result<std::string> read_file(const fs::path& file) {
-    std::ifstream in(file);
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf()))
-        return failure(ErrorCode::kConfigMissing, std::format("cannot read {}", file.string()), file.string(),
-                       "make the authority with ssictl ca init, and the files of a member with ssictl ca issue");
-    return text.str();
+    if (auto text = read_text_file(file)) return *std::move(text);
+    return failure(ErrorCode::kConfigMissing, std::format("cannot read {}", file.string()), file.string(),
+                   "make the authority with ssictl ca init, and the files of a member with ssictl ca issue");
 }
 
 Memory memory_of(const std::string& text) {

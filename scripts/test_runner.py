@@ -190,6 +190,9 @@ def tsan(part):
 
 
 def s390x(part):
+    if part.run("scripts/in-builder", "test", "!", "-e", "/.without-s390x", minutes=10, check=False) != 0:
+        print("s390x: skipped: the archive did not give all s390x packages when the builder tree was made", flush=True)
+        return Count(skipped=1)
     part.build("s390x", "tests/unit/all")
     return part.ctest("s390x", "tests/unit", minutes=15, without="native")
 

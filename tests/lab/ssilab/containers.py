@@ -147,7 +147,7 @@ class Member:
             return
         for directory in ("upper", "work", "root", "journal"):
             (self._state / directory).mkdir(parents=True, exist_ok=True)
-        layers = ":".join(filter(None, [self._cluster.packages, str(tree_path("member"))]))
+        layers = ":".join(filter(None, [self._cluster.packages, self._cluster.layer, str(tree_path("member"))]))
         run("mount", "-t", "overlay", self._unit, "-o",
             f"lowerdir={layers},upperdir={self._state}/upper,workdir={self._state}/work", str(self.root))
 

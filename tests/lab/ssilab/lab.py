@@ -63,8 +63,10 @@ class Lab:
 
     # ---- up and down ------------------------------------------------------------------------------------------------
 
-    def up(self, members: int = 3, links: int = 4, timing_scale: float = 2.0, packages: bool = True) -> None:
-        """Makes the cluster and boots it; returns when every member is up."""
+    def up(self, members: int = 3, links: int = 4, timing_scale: float = 2.0, packages: bool = True,
+           other_layer: Path | None = None, fence_answer_s: float = 0.0) -> None:
+        """Makes the cluster and boots it; returns when every member is up. `other_layer`: what the members have instead
+        of our packages, or besides. `fence_answer_s`: the fence agent answers no sooner."""
         if not 1 <= members <= 8 or not 1 <= links <= 16:
             raise LabError("a lab has 1 to 8 members and 1 to 16 links for each pair")
         if (self.layout.state / "cluster.json").exists():
@@ -78,7 +80,7 @@ class Lab:
         lun_layer_program()
         tree_path("member")
         cluster = Cluster(str(uuid.uuid4()), [f"MEMBER{slot}" for slot in range(1, members + 1)], links, timing_scale,
-                          str(layer or ""))
+                          str(layer or ""), str(other_layer or ""), fence_answer_s)
         for directory in ("consoles", "guests", "images"):
             (self.layout.shared / directory).mkdir(parents=True)
         self.layout.luns.mkdir()

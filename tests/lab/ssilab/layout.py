@@ -22,6 +22,8 @@ class Cluster:
     links: int
     timing_scale: float = 2.0
     packages: str = ""  # the layer with our packages unpacked; empty: none
+    layer: str = ""  # another layer, with what is compared with ours (tests/bench); empty: none
+    fence_answer_s: float = 0.0  # the fence agent answers no sooner than this; 0: as soon as it can
     luns: dict[str, int] = field(default_factory=dict)  # name -> bytes
 
     def slot(self, member: str) -> int:

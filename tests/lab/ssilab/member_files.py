@@ -33,7 +33,10 @@ def system_toml(layout: Layout, cluster: Cluster) -> str:
                  f'interfaces = ["{link.interfaces[0]}", "{link.interfaces[1]}"]', ""]
     if PDR in cluster.luns:
         text += ["[pdr]", f'device = "/dev/ssi-lab/{PDR}"', ""]
-    text += ["[[fence]]", 'name = "lab"', 'agent = "/usr/sbin/fence_ssi_lab"', "timeout_s = 10", ""]
+    text += ["[[fence]]", 'name = "lab"', 'agent = "/usr/sbin/fence_ssi_lab"', "timeout_s = 10"]
+    if cluster.fence_answer_s:
+        text += [f'options = {{ answer_s = "{cluster.fence_answer_s:g}" }}']
+    text += [""]
     return "\n".join(text)
 
 
@@ -108,7 +111,7 @@ def _in_member_root(cluster: Cluster, folder: Path, commands: list[str]) -> None
 
 def _lower_text(cluster: Cluster, path: str) -> str:
     """A file of the member before the lab changed it: from our packages' layer, else from the tree."""
-    for root in filter(None, [cluster.packages, str(tree_path("member"))]):
+    for root in filter(None, [cluster.packages, cluster.layer, str(tree_path("member"))]):
         file = Path(root) / path
         if file.is_file():
             return file.read_text()

@@ -3,9 +3,11 @@
 import hashlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
-from .processes import LabError, run, say
+from .layers import make_layer
+from .processes import LabError, say
 from .trees import cache_directory, forget_old, repository, tree_path
 
 
@@ -33,26 +35,11 @@ def package_layer() -> Path | None:
 
 
 def _install(files: list[Path], tree: Path, layer: Path) -> None:
-    work = layer.with_name(f"{layer.name}.partial.{os.getpid()}")
-    for directory in ("upper", "work", "root", "deb"):
-        (work / directory).mkdir(parents=True)
-    for file in files:
-        shutil.copy(file, work / "deb")
-    try:
-        # A mount namespace of its own: nothing to undo when dpkg fails. There is no systemd in the chroot, so that
-        # the packages' scripts enable their units and start nothing.
-        run("unshare", "--mount", "--propagation", "private", "--", "sh", "-euc",
-            'mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"; '
-            'mount --bind "$1/deb" "$1/root/mnt"; mount -t proc proc "$1/root/proc"; mount --bind /dev "$1/root/dev"; '
-            'exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive '
-            'chroot "$1/root" sh -euc "dpkg --force-unsafe-io --install /mnt/*.deb"',
-            "sh", str(work), str(tree), timeout=180)
-        (work / "upper").rename(layer)
-    except LabError as error:
-        raise LabError(f"our packages cannot be installed (missing dependencies go to scripts/trees/member.packages): "
-                       f"{error}") from error
-    except OSError:
-        if not layer.exists():  # else another lab was faster
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=cache_directory(), prefix="lab-deb-") as folder:
+        for file in files:
+            shutil.copy(file, folder)
+        try:
+            make_layer(layer, tree, "dpkg --force-unsafe-io --install /mnt/*.deb", Path(folder))
+        except LabError as error:
+            raise LabError(f"our packages cannot be installed (missing dependencies go to "
+                           f"scripts/trees/member.packages): {error}") from error

@@ -7,7 +7,6 @@ SSI_LAB_MEMBERS, SSI_LAB_LINKS change the size of both.
 """
 
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from administrator import Administrator  # noqa: E402  (the path comes first)
 from ssilab import Lab, LabError  # noqa: E402
+from ssilab.orphans import take_down_orphans  # noqa: E402
 
 # Of this process: sessions side by side do not meet.
 _SESSION = f"t{os.getpid()}"
@@ -27,7 +27,7 @@ _SESSION = f"t{os.getpid()}"
 def pytest_configure(config: pytest.Config) -> None:
     # Told to end (scripts/test does so when time is up), take the clusters down as at Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    _take_down_orphans()
+    take_down_orphans("t")
     config.addinivalue_line("markers", "lab: needs root and a cluster of containers on this machine")
 
 
@@ -35,14 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.lab)
-
-
-def _take_down_orphans() -> None:
-    """Clusters of sessions that were killed."""
-    for state in Path("/var/lib/ssi-lab").glob("t*"):
-        found = re.fullmatch(r"t(\d+)[pb]", state.name)
-        if found and not Path(f"/proc/{found[1]}").exists():
-            Lab(state.name).down()
 
 
 def _cluster(name: str, packages: bool) -> Iterator[Lab]:

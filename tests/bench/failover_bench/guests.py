@@ -10,6 +10,6 @@ def start_guest_on_each(lab: Lab) -> list[str]:
         name = f"on{slot}"
         lab.guest_create(name)
         lab.exec(member, "virsh", "-q", "start", name)
-        lab.wait_guest(name)
+        lab.wait_guest(name, timeout=60)
         names.append(name)
     return names

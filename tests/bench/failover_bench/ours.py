@@ -25,7 +25,7 @@ class Ours:
         if not lab.guest_where(GUEST):
             lab.exec(lab.members[-1], "virsh", "-q", "start", GUEST)
         home = lab.wait(self._home, f"{GUEST} to be Running", _SETTLE_TIMEOUT_S, 0.2)
-        lab.wait_ticking(GUEST)
+        lab.wait_ticking(GUEST, _SETTLE_TIMEOUT_S)
         return home
 
     def describe(self) -> str:

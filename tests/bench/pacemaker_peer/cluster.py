@@ -66,7 +66,7 @@ class PacemakerCluster:
         lab = self.lab
         lab.boot(*[name for name in lab.members if lab.power(name) == "off"])
         home = self._wait(self._quiet_home, f"{self._guest} to run in a quiet cluster")
-        lab.wait_ticking(self._guest)
+        lab.wait_ticking(self._guest, _SETTLE_TIMEOUT_S)
         return home
 
     def describe(self) -> str:
@@ -84,7 +84,8 @@ class PacemakerCluster:
         controller = status.find("./summary/current_dc")
         if controller is None or controller.get("with_quorum") != "true":
             return ""
-        told = self.lab.try_exec(str(controller.get("name")), "crmadmin", "--quiet", f"--status={controller.get('name')}")
+        name = str(controller.get("name"))
+        told = self.lab.try_exec(name, "crmadmin", "--quiet", f"--status={name}")
         homes = {resource.get("id"): [node.get("name") for node in resource.findall("node")]
                  for resource in status.iter("resource")
                  if resource.get("role") == "Started" and resource.get("pending") is None}

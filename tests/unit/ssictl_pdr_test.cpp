@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "lib/common/pdr/lock.hpp"
 #include "lib/common/pdr/volume.hpp"
 #include "tests/unit/temporary_directory.hpp"
 #include "tools/ssictl/ssictl.hpp"
@@ -48,6 +49,18 @@ class SsictlPdr : public ::testing::Test {
         sign.counter = counter;
         sign.record.member = *MemberName::parse(member);
         ASSERT_TRUE(pdr::write_slot(**disk, pdr::cluster_id(*GuestUuid::parse(kUuid)), *MemberSlot::from(slot), sign));
+    }
+
+    void take_witness(int slot, const std::string& member) {
+        const auto disk = pdr::DirectDisk::open(device(), pdr::DiskAccess::kReadWrite);
+        ASSERT_TRUE(disk);
+        const auto own = *MemberSlot::from(slot);
+        pdr::PdrLock lock(**disk, pdr::cluster_id(*GuestUuid::parse(kUuid)), own);
+        ASSERT_TRUE(lock.decide(
+            [&](const pdr::LockRecord&) -> Result<std::optional<pdr::LockRecord>> {
+                return pdr::LockRecord{0, pdr::LockParty{own, *MemberName::parse(member), Incarnation{3}}, own};
+            },
+            [](int) { return false; }));
     }
 
   private:
@@ -104,6 +117,30 @@ TEST_F(SsictlPdr, faults_are_listed_and_told_by_the_exit_status) {
     EXPECT_NE(checked.output.find("slot 1 is SOMEBODY's, but MEMBER1's in system.toml"), std::string::npos);
     EXPECT_NE(checked.output.find("slot 7 is MEMBER7's, but no member of system.toml has it"), std::string::npos);
     EXPECT_NE(checked.output.find("slot 3 of"), std::string::npos);
+}
+
+TEST_F(SsictlPdr, who_has_the_lock_is_shown) {
+    ASSERT_EQ(ssictl({"format"}).status, 0);
+    EXPECT_NE(ssictl({"show"}).output.find("lock: nobody has taken it yet"), std::string::npos);
+    take_witness(1, "MEMBER1");
+    EXPECT_NE(ssictl({"show"}).output.find(
+                  "lock: generation 1: the witness is at MEMBER1 (incarnation 3), its data in area 1"),
+              std::string::npos);
+    EXPECT_NE(ssictl({"show", "--json"}).output.find("\"data\": 1"), std::string::npos);
+    EXPECT_EQ(ssictl({"check"}).status, 0);
+}
+
+TEST_F(SsictlPdr, a_torn_block_of_the_lock_is_a_fault_and_the_lock_is_shown_all_the_same) {
+    ASSERT_EQ(ssictl({"format"}).status, 0);
+    take_witness(1, "MEMBER1");
+    std::fstream file(device(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(pdr::lock_at(*MemberSlot::from(1), 2)) + 2048);
+    file.write("rubbish", 7);
+    file.close();
+    const auto checked = ssictl({"check"});
+    EXPECT_EQ(checked.status, 1);
+    EXPECT_NE(checked.output.find("lock block 1a of"), std::string::npos);
+    EXPECT_NE(checked.output.find("the witness is at MEMBER1"), std::string::npos);
 }
 
 TEST_F(SsictlPdr, without_a_device_the_missing_key_is_named) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lib/common/pdr/contents.hpp"
+#include "lib/common/pdr/lock.hpp"
 #include "lib/common/system_config.hpp"
 #include "tools/ssictl/document_cells.hpp"
 #include "tools/ssictl/table.hpp"
@@ -67,12 +68,42 @@ json::Object describe(int slot, const pdr::SlotSign& sign) {
             {"down", record.down}};
 }
 
-/// Label and slots of whatever cluster's PDR it is; `faults` takes what is wrong.
+json::Object describe(const pdr::LockParty& party) {
+    return {{"slot", party.slot.number()},
+            {"member", party.member.str()},
+            {"incarnation", std::to_underlying(party.incarnation)}};
+}
+
+json::Object describe(const pdr::LockRecord& lock) {
+    json::Object document{{"generation", lock.generation}, {"witness", nullptr}, {"data", nullptr}};
+    document["fencing"] = nullptr;
+    if (lock.witness) document["witness"] = describe(*lock.witness);
+    if (lock.data) document["data"] = lock.data->number();
+    if (lock.fencing)
+        document["fencing"] =
+            json::Object{{"by", describe(lock.fencing->by)}, {"target", describe(lock.fencing->target)}};
+    document["text"] = pdr::text_of(lock);
+    return document;
+}
+
+/// The lock as it was decided last; null when it cannot be read, which `faults` then says.
+boost::json::value describe_lock(pdr::Disk& disk, const pdr::ClusterId& cluster, boost::json::array& faults) {
+    const auto reading = pdr::read_locks(disk, cluster);
+    if (!reading) {
+        faults.emplace_back(reading.error().what);
+        return nullptr;
+    }
+    for (const auto& fault : reading->torn) faults.emplace_back(fault.what);
+    return describe(pdr::latest_decision(reading->blocks));
+}
+
+/// Label, slots and lock of whatever cluster's PDR it is; `faults` takes what is wrong.
 Result<json::Object> describe(const Opened& volume, boost::json::array& faults) {
     const auto found = pdr::inspect(*volume.disk);
     if (!found) return std::unexpected(found.error());
     json::Object document{{"v", 1}, {"device", volume.disk->name()}, {"size", volume.disk->size()}};
     document["label"] = nullptr;
+    document["lock"] = nullptr;
     boost::json::array slots;
     if (found->label) {
         document["label"] = describe(*found->label, found->cluster);
@@ -87,6 +118,7 @@ Result<json::Object> describe(const Opened& volume, boost::json::array& faults) 
             if (sign) slots.emplace_back(describe(static_cast<int>(i) + 1, *sign));
             if (fault) faults.emplace_back(fault->what);
         }
+        document["lock"] = describe_lock(*volume.disk, found->cluster, faults);
     }
     document["slots"] = std::move(slots);
     return document;
@@ -191,7 +223,9 @@ Result<std::string> render_pdr(const json::Object& document) {
                    number_of(slot, "counter"),
                    std::format("{:.1f} s", static_cast<double>(json::number_or(slot, "lease_ms", 0)) / 1000),
                    text_of(slot, "watchdog"), yes_or_dash(slot, "armed"), yes_or_dash(slot, "down")});
-    return text + (table.empty() ? "no member has written yet\n" : table.text());
+    const auto* lock = document.if_contains("lock");
+    const auto state = lock != nullptr && lock->is_object() ? text_of(lock->get_object(), "text") : "cannot be read";
+    return text + (table.empty() ? "no member has written yet\n" : table.text()) + printable("lock: " + state) + "\n";
 }
 
 Result<std::string> render_pdr_check(const json::Object& document) {

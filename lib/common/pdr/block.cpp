@@ -22,6 +22,10 @@ std::uint32_t checksum(ByteView bytes) {
     return crc32c.checksum();
 }
 
+bool checksum_is_right(std::span<const std::byte> block) {
+    return ByteReader(block.subspan(kChecksumAt)).number<std::uint32_t>() == checksum(block.first(kChecksumAt));
+}
+
 std::unexpected<Error> damaged(const std::string& where, std::string_view what) {
     return failure(ErrorCode::kPdrDamaged, std::format("{}: {}", where, what), where, "ssictl pdr check");
 }
@@ -73,12 +77,17 @@ bool is_blank(std::span<const std::byte> block) {
     return std::ranges::all_of(block, [](std::byte byte) { return byte == std::byte{0}; });
 }
 
+bool is_whole(std::span<const std::byte> block) {
+    return block.size() == kBlockSize && ByteReader(block).number<std::uint64_t>() == kMagic &&
+           checksum_is_right(block);
+}
+
 Result<Opened> open(std::span<const std::byte> block, const std::string& where) {
     if (block.size() != kBlockSize) return damaged(where, "not a whole block");
     ByteReader reader(block);
     if (reader.number<std::uint64_t>() != kMagic)
         return damaged(where, is_blank(block) ? "nothing was ever written there" : "this is no block of a PDR");
-    if (ByteReader(block.subspan(kChecksumAt)).number<std::uint32_t>() != checksum(block.first(kChecksumAt)))
+    if (!checksum_is_right(block))
         return damaged(where, "its checksum is wrong: half written, or changed by somebody else");
     if (const auto version = reader.number<std::uint16_t>(); version != kVersion)
         return damaged(where, std::format("it has version {}, known here is {}", version, kVersion));

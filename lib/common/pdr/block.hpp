@@ -40,6 +40,9 @@ inline constexpr std::size_t kMostPayload = kBlockSize - 64;
 /// Nothing but zeros: never written.
 [[nodiscard]] bool is_blank(std::span<const std::byte> block);
 
+/// Magic and checksum are right: it was written to its end, whatever it says.
+[[nodiscard]] bool is_whole(std::span<const std::byte> block);
+
 struct Opened {
     Envelope envelope;
     ByteView payload;  ///< Points into the block.

@@ -38,6 +38,15 @@ enum class BlockKind : std::uint16_t {
     return kBlocksAt + kinds_before * kBlocksOfKind + static_cast<std::uint64_t>(slot.number() - 1) * kBlockSize;
 }
 
+/// The lock blocks come twice, written in turn: a write that was cut off leaves the one before it readable. The second
+/// ones follow the first.
+inline constexpr std::uint64_t kLocksAt = kBlocksAt + 2 * kBlocksOfKind;
+inline constexpr std::size_t kLockBlocks = std::size_t{2} * kSlots;
+/// Offset of the lock block that the write of this sequence goes to.
+[[nodiscard]] constexpr std::uint64_t lock_at(MemberSlot slot, std::uint64_t sequence) {
+    return block_at(BlockKind::kLock, slot) + sequence % 2 * kBlocksOfKind;
+}
+
 /// Offset of the area in which the member of this slot keeps the witness's data.
 [[nodiscard]] constexpr std::uint64_t witness_at(MemberSlot slot) {
     return kWitnessAt + static_cast<std::uint64_t>(slot.number() - 1) * kWitnessArea;

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/common/pdr/area_copy.hpp"
+
 namespace ssi::pdr {
 namespace {
 
@@ -75,12 +77,11 @@ Result<Label> format(Disk& disk, const ClusterIdentity& cluster, const FormatOpt
         return foreign(disk, std::format("{} is not empty: it holds {}", disk.name(), what),
                        "make sure that nobody needs it, then add --force");
     }
-    Label label{
-        .cluster = cluster.name,
-        .volume_size = disk.size(),
-        .witness_areas = static_cast<int>(std::min<std::uint64_t>((disk.size() - kWitnessAt) / kWitnessArea, kSlots)),
-        .generation = 1,
-        .formatted_at = options.now};
+    Label label{.cluster = cluster.name,
+                .volume_size = disk.size(),
+                .witness_areas = witness_areas_on(disk.size()),
+                .generation = 1,
+                .formatted_at = options.now};
     std::vector<Block> empty(kBlocksToWitness);
     if (auto done = disk.write(0, empty); !done) return std::unexpected(done.error());
     const auto block = seal({BlockKind::kLabel, cluster.id, 0, 1}, encode(label));

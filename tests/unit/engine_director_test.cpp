@@ -6,10 +6,13 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemons/ssid/engine/etcd_director.hpp"
+#include "wal_builder.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -54,12 +57,40 @@ class EtcdDirectorTest : public ::testing::Test {
         io.run();
         return result;
     }
-    void etcd_has_written() { fs::create_directories(places_.data_directory / "member" / "wal"); }
+    Result<OwnSeat> settle(const std::vector<gateway::Voter>& list, int number = 1) {
+        if (!director_) director_.emplace(config_, name(number), units_, places_);
+        Result<OwnSeat> result;
+        asio::io_context io;
+        asio::co_spawn(io, director_->settle(list),
+                       [&](std::exception_ptr, Result<OwnSeat> ended) { result = std::move(ended); });
+        io.run();
+        return result;
+    }
+    void etcd_has_written(std::uint64_t id = kOldSeat) {
+        WalBuilder().identity(id, 1).write(places_.log() / "0000000000000000-0000000000000000.wal");
+    }
+    static gateway::Voter voter(int number, std::uint64_t id) {
+        return {id, name(number).str(), {peer_url(name(number).str())}, {"unix://client:1"}, false};
+    }
+    static gateway::Voter new_learner(int number, std::uint64_t id) {
+        return {id, "", {peer_url(name(number).str())}, {}, true};
+    }
+    std::string started_with() const {
+        std::ifstream file(places_.working_directory / "etcd.json");
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        const auto config = boost::json::parse(text).as_object();
+        return std::string(config.at("initial-cluster-state").as_string()) + " " +
+               std::string(config.at("initial-cluster").as_string());
+    }
+
+    static constexpr std::uint64_t kOldSeat = 11;
+    static constexpr std::uint64_t kNewSeat = 12;
 
     fs::path root_;
     EtcdPlaces places_;
     SystemConfig config_;
     RecordingUnits units_;
+    std::optional<EtcdDirector> director_;
 };
 
 TEST_F(EtcdDirectorTest, first_start_marks_links_and_starts) {
@@ -69,7 +100,7 @@ TEST_F(EtcdDirectorTest, first_start_marks_links_and_starts) {
     EXPECT_EQ(fs::read_symlink(places_.working_directory / "MEMBER2:1"), places_.links / "MEMBER2" / "etcd-peer");
     EXPECT_EQ(fs::read_symlink(places_.working_directory / "MEMBER3:1"), places_.links / "MEMBER3" / "etcd-peer");
     EXPECT_FALSE(fs::exists(fs::symlink_status(places_.working_directory / "MEMBER1:1"))) << "etcd makes its own";
-    EXPECT_FALSE(fs::exists(fs::symlink_status(places_.working_directory / "MEMBER4:1"))) << "no voter";
+    EXPECT_TRUE(fs::is_symlink(places_.working_directory / "MEMBER4:1")) << "it may become a voter";
     EXPECT_EQ(fs::status(places_.working_directory).permissions(), fs::perms::owner_all);
 }
 
@@ -95,6 +126,7 @@ TEST_F(EtcdDirectorTest, changed_configuration_restarts) {
 TEST_F(EtcdDirectorTest, lost_data_is_refused) {
     ASSERT_TRUE(bring_up());
     etcd_has_written();
+    ASSERT_TRUE(bring_up());
     fs::remove_all(places_.data_directory);
     units_.calls.clear();
     const auto result = bring_up();
@@ -117,6 +149,84 @@ TEST_F(EtcdDirectorTest, no_voter_runs_no_etcd) {
     EXPECT_FALSE(fs::exists(places_.marker));
 }
 
+// R3: only a start that ssid has asked for may begin without data; the unit looks for the file.
+TEST_F(EtcdDirectorTest, begin_without_data_is_allowed_once) {
+    ASSERT_TRUE(bring_up());
+    EXPECT_TRUE(fs::exists(places_.begin()));
+    etcd_has_written();
+    ASSERT_TRUE(bring_up());
+    EXPECT_FALSE(fs::exists(places_.begin()));
+}
+
+TEST_F(EtcdDirectorTest, own_seat_runs_and_is_left_alone) {
+    ASSERT_TRUE(bring_up());
+    etcd_has_written();
+    const std::vector list{voter(1, kOldSeat), voter(2, 2)};
+    EXPECT_EQ(settle(list), OwnSeat::kVoter);
+    units_.calls.clear();
+    EXPECT_EQ(settle(list), OwnSeat::kVoter);
+    EXPECT_TRUE(units_.calls.empty());
+    EXPECT_TRUE(started_with().starts_with("new ")) << "a running etcd is not restarted for what it does not read";
+}
+
+TEST_F(EtcdDirectorTest, without_a_seat_etcd_is_stopped_and_its_data_kept) {
+    ASSERT_TRUE(bring_up());
+    etcd_has_written();
+    units_.calls.clear();
+    EXPECT_EQ(settle({voter(2, 2), voter(3, 3)}), OwnSeat::kNone);
+    EXPECT_EQ(units_.calls, std::vector<std::string>{"stop ssi-etcd.service"});
+    EXPECT_TRUE(fs::exists(places_.log()));
+}
+
+// Rule 3 of the engine's rules: the old data is renamed, and etcd joins with the list of those that are there.
+TEST_F(EtcdDirectorTest, new_seat_joins_with_the_old_data_put_aside) {
+    ASSERT_TRUE(bring_up());
+    etcd_has_written();
+    const std::vector list{voter(2, 2), voter(3, 3), new_learner(1, kNewSeat)};
+    EXPECT_EQ(settle(list), OwnSeat::kLearner);
+    EXPECT_FALSE(fs::exists(places_.log()));
+    EXPECT_TRUE(fs::exists(root_ / "lib/etcd.old/member/wal"));
+    EXPECT_EQ(started_with(), "existing MEMBER2=unix://MEMBER2:1,MEMBER3=unix://MEMBER3:1,MEMBER1=unix://MEMBER1:1");
+    EXPECT_EQ(units_.calls.back(), "start ssi-etcd.service");
+
+    etcd_has_written(kNewSeat);
+    EXPECT_EQ(settle(list), OwnSeat::kLearner);
+    EXPECT_TRUE(fs::exists(root_ / "lib/etcd.old")) << "kept until the join has succeeded";
+    EXPECT_EQ(settle({voter(2, 2), voter(3, 3), voter(1, kNewSeat)}), OwnSeat::kVoter);
+    EXPECT_FALSE(fs::exists(root_ / "lib/etcd.old"));
+}
+
+TEST_F(EtcdDirectorTest, data_that_is_put_aside_replaces_no_other) {
+    ASSERT_TRUE(bring_up());
+    etcd_has_written();
+    fs::create_directories(root_ / "lib/etcd.old");
+    ASSERT_TRUE(settle({voter(2, 2), new_learner(1, kNewSeat)}));
+    EXPECT_TRUE(fs::exists(root_ / "lib/etcd.old.2/member/wal"));
+}
+
+TEST_F(EtcdDirectorTest, learner_whose_list_has_changed_joins_with_the_new_one) {
+    ASSERT_TRUE(settle({voter(2, 2), voter(3, 3), new_learner(1, kNewSeat)}));
+    ASSERT_TRUE(settle({voter(2, 2), new_learner(1, kNewSeat)}));
+    EXPECT_EQ(started_with(), "existing MEMBER2=unix://MEMBER2:1,MEMBER1=unix://MEMBER1:1");
+}
+
+// R3: its seat voted, and what it voted for is forgotten.
+TEST_F(EtcdDirectorTest, seat_whose_data_is_gone_is_lost) {
+    ASSERT_TRUE(bring_up());
+    fs::remove(places_.begin());  // a boot later
+    units_.calls.clear();
+    EXPECT_EQ(settle({voter(1, kOldSeat), voter(2, 2), voter(3, 3)}), OwnSeat::kLost);
+    EXPECT_EQ(units_.calls, std::vector<std::string>{"stop ssi-etcd.service"});
+}
+
+TEST_F(EtcdDirectorTest, seat_that_never_ran_begins_as_part_of_the_new_cluster) {
+    auto own = voter(1, kOldSeat);
+    own.client_urls.clear();
+    EXPECT_EQ(settle({own, voter(2, 2), voter(3, 3)}), OwnSeat::kVoter);
+    EXPECT_TRUE(started_with().starts_with("new "));
+    EXPECT_EQ(settle({own, voter(2, 2), voter(3, 3)}), OwnSeat::kVoter) << "it is beginning: not lost";
+}
+
 TEST_F(EtcdDirectorTest, file_in_place_of_a_link_is_replaced) {
     fs::create_directories(places_.working_directory);
     std::ofstream(places_.working_directory / "MEMBER2:1") << "left over";
@@ -125,7 +235,8 @@ TEST_F(EtcdDirectorTest, file_in_place_of_a_link_is_replaced) {
 }
 
 TEST_F(EtcdDirectorTest, configuration_lists_voters_and_own_sockets) {
-    const auto config = boost::json::parse(etcd_config_text(config_, name(2), places_)).as_object();
+    const auto config =
+        boost::json::parse(etcd_config_text(config_, name(2), places_, first_start(config_))).as_object();
     EXPECT_EQ(config.at("name"), "MEMBER2");
     EXPECT_EQ(config.at("listen-peer-urls"), "unix://MEMBER2:1");
     EXPECT_EQ(config.at("initial-cluster"),

@@ -1,5 +1,6 @@
 #pragma once
-/// Real etcd processes for tests: one to three voters in a temporary directory, each directed by an EtcdDirector.
+/// Real etcd processes for tests: members in a temporary directory, each with an EtcdDirector, and a VoterKeeper where
+/// the voters change.
 
 #include <sys/types.h>
 
@@ -17,6 +18,7 @@
 #include "daemons/ssid/engine/etcd_director.hpp"
 #include "daemons/ssid/engine/etcd_engine.hpp"
 #include "daemons/ssid/engine/unit_control.hpp"
+#include "daemons/ssid/engine/voter_keeper.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::cluster {
@@ -56,15 +58,24 @@ class EtcdProcess final : public UnitControl {
     void kill();    ///< As a power cut; waits for its end.
     void freeze();  ///< Waits until none of its threads runs.
     void thaw();
+    /// What Restart=always does: starts it again if it has ended by itself.
+    void tend();
+    /// The status with which it ended by itself last (as of waitpid); none if it never did.
+    [[nodiscard]] std::optional<int> ended_with() const { return ended_with_; }
 
   private:
+    bool has_ended();
+
     std::filesystem::path working_directory_;
     pid_t pid_ = 0;
+    bool wanted_ = false;
+    std::optional<int> ended_with_;
 };
 
 class EtcdCluster {
   public:
-    explicit EtcdCluster(int members);
+    /// `beginning`: so many of them are in the file when the cluster begins, and their voters start; 0: all.
+    explicit EtcdCluster(int members, int beginning = 0);
 
     /// Where to skip: no etcd on this machine.
     [[nodiscard]] static bool is_etcd_installed();
@@ -76,8 +87,22 @@ class EtcdCluster {
     [[nodiscard]] EtcdOptions options(int first = 1, std::chrono::milliseconds timeout = std::chrono::seconds(3));
     /// An engine whose first endpoint is this member's, then the others'.
     [[nodiscard]] EtcdEngine engine(int first = 1, std::chrono::milliseconds timeout = std::chrono::seconds(3));
+    /// Puts a key, again when the outcome is unknown because the leader died meanwhile: putting it twice is no fault.
+    Result<void> put(EtcdEngine& engine, const std::string& key);
     /// The member that leads.
     [[nodiscard]] int leader();
+
+    /// Looks of all keepers, whose facts are these standings, until the voters are these ("MEMBER1 MEMBER2", by name;
+    /// learners in brackets), etcd runs where it should, and no more is to be done.
+    void keep_until(const std::string& voters, std::chrono::seconds limit = std::chrono::seconds(60));
+    /// A dead member: its power is cut, and its ssid is gone; `proved`: the others know.
+    void die(int number, bool proved = true);
+    /// It boots and joins.
+    void rise(int number);
+    [[nodiscard]] std::string voters_text();
+    [[nodiscard]] const EtcdPlaces& places(int number) { return member(number).places; }
+    [[nodiscard]] EtcdProcess& process(int number) { return member(number).process; }
+    [[nodiscard]] const SystemConfig& config() const { return config_; }
 
     boost::asio::io_context io;
 
@@ -88,11 +113,19 @@ class EtcdCluster {
               process(places.working_directory) {}
         EtcdPlaces places;
         EtcdProcess process;
+        VoterStanding standing = VoterStanding::kLive;
+        /// Of its ssid.
+        std::optional<EtcdEngine> engine;
+        std::optional<EtcdDirector> director;
+        std::optional<VoterKeeper> keeper;
     };
+    void start_ssid(int number);
+    static boost::asio::awaitable<Result<void>> started(VoterKeeper& keeper);
     Member& member(int number) { return *members_[static_cast<std::size_t>(number - 1)]; }
 
     TemporaryDirectory directory_;
     SystemConfig config_;
+    BootClock clock_{io.get_executor()};
     std::vector<std::unique_ptr<Member>> members_;
 };
 

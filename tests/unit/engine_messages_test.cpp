@@ -106,6 +106,46 @@ TEST(ReadVoters, names_and_learners) {
     EXPECT_TRUE((*voters)[1].is_learner);
 }
 
+TEST(ChangeVoters, bodies_are_what_etcd_expects) {
+    EXPECT_EQ(add_learner_body("unix://m4:1"), R"({"peerURLs":["unix://m4:1"],"isLearner":true})");
+    EXPECT_EQ(voter_body(16343001612671857048U), R"({"ID":"16343001612671857048"})");
+}
+
+// etcd says no before it has done anything, and may say yes later: that is for the caller to find out.
+TEST(ChangeVoters, what_etcd_holds_unwise_is_refused_for_certain) {
+    for (const auto* message : {"etcdserver: unhealthy cluster", "etcdserver: too many learner members in cluster",
+                                "etcdserver: can only promote a learner member which is in sync with leader"}) {
+        const auto refusal =
+            read_refusal(503, std::string(R"({"error":"x","code":14,"message":")") + message + R"("})");
+        EXPECT_EQ(refusal.verdict, Verdict::kRefused) << message;
+        EXPECT_EQ(refusal.message, message);
+    }
+}
+
+TEST(ReadVoters, one_that_never_ran_has_no_client_urls) {
+    const auto voters = read_voters(
+        R"({"header":{},"members":[{"ID":"1","name":"m1","clientURLs":["unix://client:1"]},{"ID":"2","name":"m2"}]})");
+    ASSERT_TRUE(voters);
+    EXPECT_EQ((*voters)[0].client_urls.size(), 1U);
+    EXPECT_TRUE((*voters)[1].client_urls.empty());
+}
+
+TEST(ReadAlarms, kind_and_voter) {
+    const auto alarms = read_alarms(R"({"header":{},"alarms":[{"memberID":"161","alarm":"NOSPACE"}]})");
+    ASSERT_TRUE(alarms);
+    EXPECT_EQ(*alarms, (std::vector<Alarm>{{161, "NOSPACE"}}));
+    EXPECT_EQ(disarm_body(alarms->front()), R"({"action":"DEACTIVATE","memberID":"161","alarm":"NOSPACE"})");
+    EXPECT_TRUE(read_alarms(R"({"header":{}})")->empty());
+}
+
+TEST(ReadSnapshotLine, bytes_and_what_remains) {
+    const auto line = read_snapshot_line(R"({"result":{"remaining_bytes":"42","blob":"AAE="}})");
+    ASSERT_TRUE(line);
+    EXPECT_EQ(line->bytes, std::string("\0\1", 2));
+    EXPECT_EQ(line->remaining, 42U);
+    EXPECT_FALSE(read_snapshot_line(R"({"error":{"code":2,"message":"x"}})"));
+}
+
 TEST(ReadWatchLine, events_are_changes_in_order) {
     const auto line = read_watch_line(
         R"({"result":{"header":{"revision":"6"},"events":[{"kv":{"key":"YQ==","mod_revision":"2","value":"MQ=="}},)"

@@ -24,4 +24,11 @@ boost::asio::awaitable<Result<void>> compact_behind(EtcdEngine& engine, std::int
     co_return co_await engine.compact(mark);
 }
 
+boost::asio::awaitable<Result<void>> compact_at_mark(EtcdEngine& engine) {
+    const auto marks = co_await engine.read(kMarkKey);
+    if (!marks) co_return std::unexpected(marks.error());
+    if (marks->entries.empty()) co_return Result<void>{};
+    co_return co_await engine.compact(marks->entries.front().modified);
+}
+
 }  // namespace ssi::cluster

@@ -17,4 +17,8 @@ inline constexpr std::int64_t kKeptRevisions = 10'000;
 /// put of a key that is there for this purpose, outside of the prefix that is watched.
 boost::asio::awaitable<Result<void>> compact_behind(EtcdEngine& engine, std::int64_t keep = kKeptRevisions);
 
+/// Compacts at the place where the last compact_behind() would have, without writing anything: what is still allowed
+/// when etcd refuses writes for lack of room. Nothing to compact is no error.
+boost::asio::awaitable<Result<void>> compact_at_mark(EtcdEngine& engine);
+
 }  // namespace ssi::cluster

@@ -59,12 +59,21 @@ Result<void> write_durably(const std::filesystem::path& file, std::string_view t
     return {};
 }
 
+Result<void> overwrite_durably(const std::filesystem::path& file, std::uint64_t offset, std::string_view text) {
+    const Descriptor descriptor(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!descriptor.valid()) return failed("open", file);
+    if (::lseek(descriptor.get(), static_cast<off_t>(offset), SEEK_SET) < 0) return failed("write", file);
+    if (auto written = write_all(descriptor.get(), text, file); !written) return written;
+    if (::fsync(descriptor.get()) != 0) return failed("sync", file);
+    return {};
+}
+
 Result<std::optional<std::string>> read_if_exists(const std::filesystem::path& file) {
     const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!descriptor.valid() && errno == ENOENT) return std::nullopt;
     if (!descriptor.valid()) return failed("open", file);
     std::string text;
-    char chunk[4096];
+    char chunk[65536];
     for (;;) {
         const auto size = ::read(descriptor.get(), chunk, sizeof chunk);
         if (size < 0 && errno == EINTR) continue;

@@ -1,6 +1,7 @@
 #pragma once
 /// Files that are there whole or not at all.
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,6 +14,11 @@ namespace ssi::cluster {
 /// Replaces the file (mode 0600); when it returns, the new text survives a power cut. Blocks for the disk. Error:
 /// kSystemFailed.
 [[nodiscard]] Result<void> write_durably(const std::filesystem::path& file, std::string_view text);
+
+/// Puts `text` at an offset of a file that exists; when it returns, it survives a power cut. What a power cut before
+/// that leaves is undefined. Error: kSystemFailed.
+[[nodiscard]] Result<void> overwrite_durably(const std::filesystem::path& file, std::uint64_t offset,
+                                             std::string_view text);
 
 /// The file's text; none if there is no such file. Error: kSystemFailed.
 [[nodiscard]] Result<std::optional<std::string>> read_if_exists(const std::filesystem::path& file);

@@ -40,13 +40,21 @@ std::unexpected<Error> refused(std::string_view target, const std::string& reaso
 
 }  // namespace
 
+std::filesystem::path client_socket(const MemberName& own, const MemberName& member, const std::filesystem::path& run) {
+    return member == own ? run / "etcd" / "client:1" : run / "isfc" / member.str() / "etcd-client";
+}
+
 EtcdOptions EtcdOptions::for_member(const SystemConfig& config, const MemberName& own,
                                     const std::filesystem::path& run) {
     EtcdOptions options;
     const auto voters = config.voters();
-    if (std::ranges::find(voters, own) != voters.end()) options.endpoints.push_back(run / "etcd" / "client:1");
-    for (const auto& voter : voters)
-        if (voter != own) options.endpoints.push_back(run / "isfc" / voter.str() / "etcd-client");
+    const auto add = [&](const MemberName& member) {
+        auto& list = std::ranges::contains(voters, member) ? options.endpoints : options.others;
+        list.push_back(client_socket(own, member, run));
+    };
+    add(own);
+    for (const auto& member : config.members)
+        if (member.name != own) add(member.name);
     const auto scaled = [&](milliseconds time) { return duration_cast<milliseconds>(time * config.timing.scale); };
     // Outlives an election, but leaves a member whose own etcd has lost its leader the time to show a sign of life
     // through another voter before the others call it silent.
@@ -56,7 +64,8 @@ EtcdOptions EtcdOptions::for_member(const SystemConfig& config, const MemberName
 }
 
 EtcdEngine::EtcdEngine(asio::any_io_executor executor, EtcdOptions options)
-    : pool_(std::make_shared<GatewayPool>(std::move(executor), std::move(options.endpoints), options.timeout)),
+    : pool_(std::make_shared<GatewayPool>(std::move(executor), std::move(options.endpoints), std::move(options.others),
+                                          options.timeout)),
       watch_silence_(options.watch_silence) {}
 
 EtcdEngine::~EtcdEngine() {
@@ -155,6 +164,37 @@ asio::awaitable<Result<std::vector<gateway::Voter>>> EtcdEngine::voters() {
     const auto body = co_await exchange("/v3/cluster/member/list", R"({"linearizable":true})", Repeat::kAllowed);
     if (!body) co_return std::unexpected(body.error());
     co_return gateway::read_voters(*body);
+}
+
+asio::awaitable<Result<std::vector<gateway::Alarm>>> EtcdEngine::alarms() {
+    const auto body = co_await exchange("/v3/maintenance/alarm", R"({"action":"GET"})", Repeat::kAllowed);
+    if (!body) co_return std::unexpected(body.error());
+    co_return gateway::read_alarms(*body);
+}
+
+asio::awaitable<Result<void>> EtcdEngine::disarm(gateway::Alarm alarm) {
+    const auto done = co_await exchange("/v3/maintenance/alarm", gateway::disarm_body(alarm), Repeat::kAllowed);
+    if (!done) co_return std::unexpected(done.error());
+    co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> EtcdEngine::change_voters(std::string_view verb, std::string body) {
+    const auto done =
+        co_await exchange(std::format("/v3/cluster/member/{}", verb), std::move(body), Repeat::kForbidden);
+    if (!done) co_return std::unexpected(done.error());
+    co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> EtcdEngine::add_learner(std::string peer_url) {
+    return change_voters("add", gateway::add_learner_body(peer_url));
+}
+
+asio::awaitable<Result<void>> EtcdEngine::promote(std::uint64_t id) {
+    return change_voters("promote", gateway::voter_body(id));
+}
+
+asio::awaitable<Result<void>> EtcdEngine::remove(std::uint64_t id) {
+    return change_voters("remove", gateway::voter_body(id));
 }
 
 }  // namespace ssi::cluster

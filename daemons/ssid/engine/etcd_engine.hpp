@@ -16,13 +16,18 @@
 
 namespace ssi::cluster {
 
+/// Where a member finds the client socket of a member's etcd, its own or another's.
+[[nodiscard]] std::filesystem::path client_socket(const MemberName& own, const MemberName& member,
+                                                  const std::filesystem::path& run = "/run/ssi");
+
 struct EtcdOptions {
     std::vector<std::filesystem::path> endpoints;    ///< Client sockets, in order of preference; at least one.
     std::chrono::milliseconds timeout{2'000};        ///< Of each call, elections and tries at other endpoints included.
     std::chrono::milliseconds watch_silence{5'000};  ///< A watch without any sign of life for so long is lost.
+    std::vector<std::filesystem::path> others{};     ///< Asked when none of `endpoints` serves.
 
-    /// For a member: its own etcd first if it is a voter, then the other voters' through isfcd. Times scale with
-    /// timing.scale.
+    /// For a member: its own etcd first if it is a voter of the cluster's beginning, then the other ones' through
+    /// isfcd, and all other members', which may have become voters since. Times scale with timing.scale.
     [[nodiscard]] static EtcdOptions for_member(const SystemConfig& config, const MemberName& own,
                                                 const std::filesystem::path& run = "/run/ssi");
 };
@@ -48,12 +53,26 @@ class EtcdEngine final : public Engine {
     boost::asio::awaitable<Result<gateway::ServerStatus>> status();
     /// etcd's own list; linearizable.
     boost::asio::awaitable<Result<std::vector<gateway::Voter>>> voters();
+    /// Changes of that list, one at a time. Errors: kEngineFailed in etcd's words, when it holds the change unwise now,
+    /// as it does for some five seconds after a voter has come, or it is done already: the list tells; kNoMajority,
+    /// kOutcomeUnknown.
+    boost::asio::awaitable<Result<void>> add_learner(std::string peer_url);
+    boost::asio::awaitable<Result<void>> promote(std::uint64_t id);
+    boost::asio::awaitable<Result<void>> remove(std::uint64_t id);
+
+    /// Why etcd refuses writes; empty: it does not (SAFETY 25).
+    boost::asio::awaitable<Result<std::vector<gateway::Alarm>>> alarms();
+    boost::asio::awaitable<Result<void>> disarm(gateway::Alarm alarm);
+
+    /// Client sockets of those that vote now: the others are asked only when none of these serves.
+    void prefer(const std::vector<std::filesystem::path>& endpoints) { pool_->prefer(endpoints); }
 
   private:
     enum class Repeat { kAllowed, kForbidden };  ///< Whether a request may be sent again when it may have arrived.
     boost::asio::awaitable<Transported<GatewayReply>> post_once(const GatewayPool::Lease& lease,
                                                                 std::string_view target, std::string body,
                                                                 std::chrono::milliseconds timeout);
+    boost::asio::awaitable<Result<void>> change_voters(std::string_view verb, std::string body);
     boost::asio::awaitable<Result<std::string>> exchange(std::string_view target, std::string body, Repeat repeat);
 
     std::shared_ptr<GatewayPool> pool_;

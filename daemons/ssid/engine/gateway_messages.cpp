@@ -139,6 +139,17 @@ constexpr std::int64_t kUnimplemented = 12;
 constexpr std::array<std::string_view, 3> kSaidBeforeProposal = {
     "etcdserver: no leader", "etcdserver: too many requests", "etcdserver: rpc not supported for learner"};
 
+/// A change of the voters that etcd holds unwise now (v3.5: mayAddMember, mayRemoveMember, mayPromoteMember in
+/// etcdserver/server.go) or finds done already; said before it is proposed, or by all alike when it is applied.
+constexpr std::array<std::string_view, 7> kVotersUnchanged = {
+    "etcdserver: unhealthy cluster",
+    "etcdserver: re-configuration failed due to not enough started members",
+    "etcdserver: can only promote a learner member which is in sync with leader",
+    "etcdserver: can only promote a learner member",
+    "etcdserver: too many learner members in cluster",
+    "etcdserver: Peer URLs already exists",
+    "etcdserver: member ID already exist"};
+
 }  // namespace
 
 std::string to_base64(std::string_view bytes) {
@@ -193,6 +204,14 @@ std::string watch_body(std::string_view prefix, Revision after) {
 
 std::string compaction_body(Revision revision) {
     return json::serialize(json::object{{"revision", number_text(revision)}});
+}
+
+std::string add_learner_body(std::string_view peer_url) {
+    return json::serialize(json::object{{"peerURLs", {peer_url}}, {"isLearner", true}});
+}
+
+std::string voter_body(std::uint64_t id) {
+    return json::serialize(json::object{{"ID", std::to_string(id)}});
 }
 
 Result<CommitResult> read_commit(std::string_view body) {
@@ -256,10 +275,42 @@ Result<std::vector<Voter>> read_voters(std::string_view body) {
     for (const auto* member : *members) {
         const auto id = number<std::uint64_t>(*member, "ID");
         if (!id) return std::unexpected(id.error());
-        voters.push_back({*id, text(*member, "name"), texts(*member, "peerURLs"), is_true(*member, "isLearner")});
+        voters.push_back({*id, text(*member, "name"), texts(*member, "peerURLs"), texts(*member, "clientURLs"),
+                          is_true(*member, "isLearner")});
     }
     if (voters.empty()) return not_understood("it lists no voters");
     return voters;
+}
+
+Result<SnapshotLine> read_snapshot_line(std::string_view line) {
+    const auto message = parse_object(line);
+    if (!message) return std::unexpected(message.error());
+    const auto* result = message->if_contains("result");
+    if (result == nullptr || !result->is_object()) return not_understood("a part of the copy is none");
+    auto part = bytes(result->get_object(), "blob");
+    const auto remaining = number<std::uint64_t>(result->get_object(), "remaining_bytes");
+    if (!part) return std::unexpected(part.error());
+    if (!remaining) return std::unexpected(remaining.error());
+    return SnapshotLine{std::move(*part), *remaining};
+}
+
+std::string disarm_body(const Alarm& alarm) {
+    return json::serialize(
+        json::object{{"action", "DEACTIVATE"}, {"memberID", std::to_string(alarm.id)}, {"alarm", alarm.kind}});
+}
+
+Result<std::vector<Alarm>> read_alarms(std::string_view body) {
+    const auto reply = parse_object(body);
+    if (!reply) return std::unexpected(reply.error());
+    const auto entries = objects(*reply, "alarms");
+    if (!entries) return std::unexpected(entries.error());
+    std::vector<Alarm> alarms;
+    for (const auto* entry : *entries) {
+        const auto id = number<std::uint64_t>(*entry, "memberID");
+        if (!id) return std::unexpected(id.error());
+        alarms.push_back({*id, text(*entry, "alarm")});
+    }
+    return alarms;
 }
 
 Result<WatchLine> read_watch_line(std::string_view line) {
@@ -299,6 +350,7 @@ Refusal read_refusal(unsigned http_status, std::string_view body) {
     if (message.empty() || !code) return {Verdict::kUnknown, std::format("HTTP status {}", http_status)};
     if (std::ranges::find(kSaidBeforeProposal, message) != kSaidBeforeProposal.end())
         return {Verdict::kNotNow, message};
+    if (std::ranges::contains(kVotersUnchanged, message)) return {Verdict::kRefused, message};
     if (*code == kInvalidArgument || *code == kNotFound || *code == kOutOfRange || *code == kUnimplemented)
         return {Verdict::kRefused, message};
     return {Verdict::kUnknown, message};

@@ -23,6 +23,8 @@ namespace ssi::cluster::gateway {
 [[nodiscard]] std::string range_body(std::string_view prefix);                  ///< /v3/kv/range, linearizable
 [[nodiscard]] std::string watch_body(std::string_view prefix, Revision after);  ///< /v3/watch
 [[nodiscard]] std::string compaction_body(Revision revision);                   ///< /v3/kv/compaction
+[[nodiscard]] std::string add_learner_body(std::string_view peer_url);          ///< /v3/cluster/member/add
+[[nodiscard]] std::string voter_body(std::uint64_t id);  ///< /v3/cluster/member/promote, /v3/cluster/member/remove
 
 /// Readers of replies with HTTP status 200. Error: kEngineFailed, when the text is not what etcd answers.
 [[nodiscard]] Result<CommitResult> read_commit(std::string_view body);
@@ -45,11 +47,28 @@ struct ServerStatus {
 /// A voter or learner in etcd's own list.
 struct Voter {
     std::uint64_t id = 0;
-    std::string name;  ///< Empty until it has started for the first time.
+    std::string name;  ///< Empty until it has started for the first time, but for those of the cluster's beginning.
     std::vector<std::string> peer_urls;
+    std::vector<std::string> client_urls;  ///< Empty until it has started for the first time.
     bool is_learner = false;
 };
 [[nodiscard]] Result<std::vector<Voter>> read_voters(std::string_view body);
+
+/// One line of the stream that is a copy of the store (/v3/maintenance/snapshot).
+struct SnapshotLine {
+    std::string bytes;
+    std::uint64_t remaining = 0;  ///< Bytes of the store that are still to come.
+};
+[[nodiscard]] Result<SnapshotLine> read_snapshot_line(std::string_view line);
+
+/// What etcd has stopped writing for (/v3/maintenance/alarm).
+struct Alarm {
+    std::uint64_t id = 0;  ///< Of the voter that raised it.
+    std::string kind;      ///< "NOSPACE", "CORRUPT".
+    friend bool operator==(const Alarm&, const Alarm&) = default;
+};
+[[nodiscard]] std::string disarm_body(const Alarm& alarm);
+[[nodiscard]] Result<std::vector<Alarm>> read_alarms(std::string_view body);
 
 /// One line of the watch stream.
 struct WatchLine {

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <format>
+#include <tuple>
 #include <utility>
 
 #include "lib/common/log.hpp"
@@ -33,16 +34,29 @@ std::unexpected<TransportFailure> unfit(std::string reason, bool cancelled = fal
 }  // namespace
 
 GatewayPool::GatewayPool(asio::any_io_executor executor, std::vector<std::filesystem::path> endpoints,
-                         milliseconds timeout)
-    : executor_(std::move(executor)), timeout_(timeout), endpoints_(endpoints.size()) {
-    for (std::size_t index = 0; index < endpoints.size(); ++index)
-        endpoints_[index].socket = std::move(endpoints[index]);
+                         std::vector<std::filesystem::path> others, milliseconds timeout)
+    : executor_(std::move(executor)), timeout_(timeout), endpoints_(endpoints.size() + others.size()) {
+    for (std::size_t index = 0; index < endpoints_.size(); ++index) {
+        const bool preferred = index < endpoints.size();
+        endpoints_[index].preferred = preferred;
+        endpoints_[index].socket = std::move(preferred ? endpoints[index] : others[index - endpoints.size()]);
+    }
+}
+
+void GatewayPool::prefer(const std::vector<std::filesystem::path>& endpoints) {
+    for (std::size_t index = 0; index < endpoints_.size(); ++index) {
+        endpoints_[index].preferred = std::ranges::contains(endpoints, endpoints_[index].socket);
+        if (endpoints_[index].failed) begin_probe(index);
+    }
 }
 
 std::vector<std::size_t> GatewayPool::in_order() const {
     std::vector<std::size_t> order(endpoints_.size());
     for (std::size_t index = 0; index < order.size(); ++index) order[index] = index;
-    std::ranges::stable_partition(order, [this](std::size_t index) { return !endpoints_[index].failed; });
+    std::ranges::stable_sort(order, {}, [this](std::size_t index) {
+        const auto& endpoint = endpoints_[index];
+        return std::tuple(endpoint.failed, endpoint.failed ? endpoint.tried : 0, !endpoint.preferred);
+    });
     return order;
 }
 
@@ -117,10 +131,16 @@ void GatewayPool::give_back(Lease lease) {
 void GatewayPool::mark_failed(std::size_t index, std::string_view reason) {
     auto& endpoint = endpoints_[index];
     endpoint.idle.clear();
+    endpoint.tried = ++tries_;
     if (endpoint.failed || closed_) return;
     endpoint.failed = true;
     log::debug(std::format("etcd at {} does not serve: {}", endpoint.socket.native(), reason));
-    if (std::exchange(endpoint.probing, true)) return;
+    begin_probe(index);
+}
+
+void GatewayPool::begin_probe(std::size_t index) {
+    auto& endpoint = endpoints_[index];
+    if (closed_ || !endpoint.preferred || std::exchange(endpoint.probing, true)) return;
     asio::co_spawn(
         executor_, [self = shared_from_this(), index] { return self->probe(index); },
         asio::bind_cancellation_slot(endpoint.stop_probe.slot(), asio::detached));
@@ -135,7 +155,7 @@ bool GatewayPool::has_alternative(std::size_t endpoint) const {
 asio::awaitable<void> GatewayPool::probe(std::size_t index) {
     auto& endpoint = endpoints_[index];
     asio::steady_timer pause(executor_);
-    while (!closed_ && endpoint.failed) {
+    while (!closed_ && endpoint.failed && endpoint.preferred) {
         pause.expires_after(timeout_ / 8);
         co_await pause.async_wait(asio::use_awaitable);
         if (!endpoint.failed) break;  // a request found out first

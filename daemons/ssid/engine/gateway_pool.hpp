@@ -1,7 +1,7 @@
 #pragma once
 /// The ways to etcd: several endpoints in order of preference, idle connections kept for the next request, and a memory
-/// of which endpoints failed. An endpoint that failed is asked again in the background until it serves; meanwhile the
-/// others are used.
+/// of which endpoints failed. A preferred endpoint that failed is asked again in the background until it serves;
+/// meanwhile the others are used.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -29,9 +29,13 @@ class GatewayPool : public std::enable_shared_from_this<GatewayPool> {
         std::unique_ptr<GatewayConnection> connection;
     };
 
-    /// `timeout` is that of one request; at least one endpoint.
+    /// `timeout` is that of one request; at least one endpoint. `others` are asked only when none of `endpoints`
+    /// serves.
     GatewayPool(boost::asio::any_io_executor executor, std::vector<std::filesystem::path> endpoints,
-                std::chrono::milliseconds timeout);
+                std::vector<std::filesystem::path> others, std::chrono::milliseconds timeout);
+
+    /// From now on these of the known endpoints are preferred to the others.
+    void prefer(const std::vector<std::filesystem::path>& endpoints);
 
     /// A connection to the first endpoint that serves: an idle one, or a new one that has just answered that it knows a
     /// leader, so that a commit is not the first to find out that nobody does. Failures have nothing_sent.
@@ -55,8 +59,10 @@ class GatewayPool : public std::enable_shared_from_this<GatewayPool> {
     struct Endpoint {
         std::filesystem::path socket;
         std::uint64_t term = 0;  ///< When the last connection was made.
+        bool preferred = true;
         bool failed = false;
-        bool probing = false;  ///< A probe runs; it is the only one.
+        bool probing = false;     ///< A probe runs; it is the only one.
+        std::uint64_t tried = 0;  ///< When it failed last; of those that failed, the one tried longest ago is the next.
         std::vector<std::unique_ptr<GatewayConnection>> idle;
         boost::asio::cancellation_signal stop_probe;
     };
@@ -68,12 +74,14 @@ class GatewayPool : public std::enable_shared_from_this<GatewayPool> {
     boost::asio::awaitable<Transported<Greeted>> greet(std::size_t endpoint, std::chrono::milliseconds timeout);
     boost::asio::awaitable<Transported<std::unique_ptr<GatewayConnection>>> open(std::size_t endpoint,
                                                                                  std::chrono::milliseconds timeout);
+    void begin_probe(std::size_t endpoint);
     boost::asio::awaitable<void> probe(std::size_t endpoint);
     [[nodiscard]] std::vector<std::size_t> in_order() const;
 
     boost::asio::any_io_executor executor_;
     std::chrono::milliseconds timeout_;
     std::vector<Endpoint> endpoints_;
+    std::uint64_t tries_ = 0;
     bool closed_ = false;
 };
 

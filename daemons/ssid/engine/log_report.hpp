@@ -1,0 +1,31 @@
+#pragma once
+/// How far a member's log of the engine goes, and from which the state may go on (SAFETY 20). Pure.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/common/error.hpp"
+
+namespace ssi::cluster {
+
+struct LogReport {
+    std::string member;
+    std::uint64_t voter_id = 0;  ///< 0: no log there.
+    std::uint64_t cluster_id = 0;
+    std::uint64_t last_term = 0;
+    std::uint64_t last_index = 0;
+    std::uint64_t lineage = 0;
+    friend bool operator==(const LogReport&, const LogReport&) = default;
+};
+
+[[nodiscard]] std::string encode(const LogReport& report);
+/// Error: kProtocolViolated.
+[[nodiscard]] Result<LogReport> decode_log_report(std::string_view text);
+
+/// Whether the state may go on from `own`, when the logs that can be reached are `others`. Refused: kEngineFailed,
+/// when one of them holds more, or has a forced recovery behind it that ours has not.
+[[nodiscard]] Result<void> decide_force(const LogReport& own, const std::vector<LogReport>& others);
+
+}  // namespace ssi::cluster

@@ -1,0 +1,106 @@
+#include "daemons/ssid/engine/log_service.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <exception>
+#include <format>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "daemons/ssid/gate/spawn.hpp"
+#include "lib/common/log.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr auto kWriteTime = 2s;
+constexpr auto kAskTime = 2s;
+constexpr auto kAcceptPause = 100ms;
+constexpr std::size_t kLongestReport = 4096;
+
+}  // namespace
+
+Result<LogServer> LogServer::listen(const asio::any_io_executor& executor, const std::filesystem::path& socket,
+                                    Report report) {
+    return gate::listen_at(executor, socket).transform([&](gate::UnixAcceptor acceptor) {
+        return LogServer(std::move(acceptor), std::move(report));
+    });
+}
+
+asio::awaitable<void> LogServer::run() {
+    while (acceptor_.is_open()) {
+        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
+        if (error == asio::error::operation_aborted) co_return;
+        if (error) {
+            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
+            co_await pause.async_wait(kNoThrow);
+        } else {
+            gate::spawn(acceptor_.get_executor(), serve(std::move(socket)));
+        }
+    }
+}
+
+asio::awaitable<void> LogServer::serve(gate::UnixSocket socket) {
+    const auto peer = gate::peer_of(socket.native_handle());
+    if (!peer || !gate::is_trusted(*peer)) co_return;
+    const auto report = report_();
+    if (!report) {
+        log::warning("the engine's log cannot be told", report.error());
+        co_return;
+    }
+    const auto text = encode(*report);
+    const gate::Deadline deadline(socket, kWriteTime);
+    co_await asio::async_write(socket, asio::buffer(text), kNoThrow);
+}
+
+asio::awaitable<Result<LogReport>> ask_log(asio::any_io_executor executor, std::filesystem::path path,
+                                           std::chrono::milliseconds timeout) {
+    gate::UnixSocket socket(executor);
+    const gate::Deadline deadline(socket, timeout);
+    std::string text;
+    auto [error] = co_await socket.async_connect(asio::local::stream_protocol::endpoint(path.native()), kNoThrow);
+    if (!error)
+        std::tie(error, std::ignore) =
+            co_await asio::async_read(socket, asio::dynamic_buffer(text, kLongestReport), kNoThrow);
+    if (text.empty())
+        co_return failure(ErrorCode::kServiceUnknown,
+                          std::format("nobody tells of the engine's log at {}: {}", path.native(), error.message()),
+                          path.native());
+    co_return decode_log_report(text);
+}
+
+asio::awaitable<std::vector<LogReport>> reachable_logs(asio::any_io_executor executor, const SystemConfig& config,
+                                                       MemberName own, std::filesystem::path run) {
+    /// Outlives this coroutine with the questions that are still open.
+    struct Answers {
+        explicit Answers(const asio::any_io_executor& on) : complete(on, kAskTime) {}
+        std::vector<LogReport> logs;
+        std::size_t open = 0;
+        asio::steady_timer complete;
+    };
+    const auto answers = std::make_shared<Answers>(executor);
+    for (const auto& member : config.members) {
+        if (member.name == own) continue;
+        ++answers->open;
+        asio::co_spawn(executor, ask_log(executor, run / "isfc" / member.name.str() / "engine-log", kAskTime),
+                       [answers](std::exception_ptr thrown, Result<LogReport> log) {
+                           if (thrown) std::rethrow_exception(thrown);
+                           if (log) answers->logs.push_back(*std::move(log));
+                           if (--answers->open == 0) answers->complete.cancel();
+                       });
+    }
+    if (answers->open > 0) co_await answers->complete.async_wait(kNoThrow);
+    co_return answers->logs;
+}
+
+}  // namespace ssi::cluster

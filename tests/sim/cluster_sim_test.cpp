@@ -85,12 +85,25 @@ void act(Cluster& cluster) {
 }
 
 struct Totals {
-    int starts = 0, refusals = 0, moves = 0, fences = 0;
+    int starts = 0, refusals = 0, moves = 0, fences = 0, expiries = 0, resets = 0;
 };
+
+/// Every other cluster has a PDR; of these every fourth has no fence agent, so that only time proves a death.
+void equip(Cluster& cluster, std::uint64_t seed) {
+    cluster.has_agents = seed % 8 != 0;
+    for (const auto& host : cluster.hosts) {
+        const auto kind = cluster.world.number(10);
+        host->watchdog = kind < 7   ? SimWatchdog::kHardware
+                         : kind < 8 ? SimWatchdog::kSoft
+                         : kind < 9 ? SimWatchdog::kUnarmed
+                                    : SimWatchdog::kNone;
+    }
+}
 
 void run_seed(std::uint64_t seed, Totals& totals) {
     Cluster cluster(3 + static_cast<int>(seed % 3), seed, seed % 2 == 0);
     auto& world = cluster.world;
+    equip(cluster, seed);
     const auto check = [&] { cluster.check(); };
     for (const auto& host : cluster.hosts) host->boot();
     world.run_until(world.now() + 3s, check);
@@ -125,6 +138,8 @@ void run_seed(std::uint64_t seed, Totals& totals) {
     totals.refusals += cluster.refusals;
     totals.moves += cluster.moves;
     totals.fences += cluster.fences;
+    totals.expiries += cluster.expiries;
+    totals.resets += cluster.resets;
 }
 
 TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
@@ -137,8 +152,11 @@ TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
     EXPECT_GT(totals.refusals, static_cast<int>(seeds));
     EXPECT_GT(totals.moves, static_cast<int>(seeds) / 4);
     EXPECT_GT(totals.fences, static_cast<int>(seeds) / 4);
-    std::printf("%llu seeds: %d starts, %d refusals, %d moves, %d fences\n", static_cast<unsigned long long>(seeds),
-                totals.starts, totals.refusals, totals.moves, totals.fences);
+    EXPECT_GT(totals.expiries, static_cast<int>(seeds) / 10);
+    EXPECT_GT(totals.resets, static_cast<int>(seeds) / 10);
+    std::printf("%llu seeds: %d starts, %d refusals, %d moves, %d fences, %d leases lost, %d resets\n",
+                static_cast<unsigned long long>(seeds), totals.starts, totals.refusals, totals.moves, totals.fences,
+                totals.expiries, totals.resets);
 }
 
 /// Three members with a PDR, and a guest on the third.
@@ -208,6 +226,41 @@ TEST_F(WithPdr, with_the_pdr_lost_for_all_everybody_lives) {
     pass(120s);
     EXPECT_EQ(cluster_.fences, 0);
     EXPECT_TRUE(runs_on(third_));
+}
+
+TEST_F(WithPdr, without_a_fence_agent_a_member_without_power_is_dead_when_its_time_is_over_SAFETY_13b) {
+    cluster_.has_agents = false;  // of an ssid that starts from now on
+    for (const auto& host : cluster_.hosts) {
+        host->watchdog = SimWatchdog::kHardware;
+        host->cut_power();
+    }
+    for (const auto& host : cluster_.hosts) host->boot();
+    pass(30s);
+    if (third_.find(g_) == nullptr) cluster_.virsh_start(third_, g_);
+    pass(10s);
+    Host& home = **std::ranges::find_if(cluster_.hosts, [&](const auto& host) { return runs_on(*host); });
+    home.cut_power();
+    pass(11s);  // T_dead is 12 s
+    EXPECT_TRUE(std::ranges::none_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); }));
+    pass(6s);
+    EXPECT_TRUE(std::ranges::any_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); }));
+    EXPECT_EQ(cluster_.fences, 0);
+}
+
+TEST_F(WithPdr, both_signs_lost_ends_the_lease_and_every_guest_with_it_SAFETY_7) {
+    cluster_.fence_failures = 1;
+    third_.side = 1;
+    third_.pdr_fault = PdrFault::kUnreadable;
+    cluster_.update_majorities();
+    pass(4s);
+    EXPECT_TRUE(runs_on(third_)) << "its lease holds still";
+    pass(3s);
+    EXPECT_EQ(third_.find(g_), nullptr);
+    EXPECT_EQ(cluster_.expiries, 1);
+    cluster_.heal();
+    pass(40s);
+    EXPECT_TRUE(std::ranges::any_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); }))
+        << "it did not end by itself, so it is started again";
 }
 
 /// A guest on its way from M1 to M2, and what `fate` does after each step.

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "lib/common/mutation.hpp"
 #include "lib/common/notifier.hpp"
 
 namespace ssi::sim {
@@ -44,6 +45,7 @@ class SimGuard final : public cluster::GuardLink {
     awaitable<Result<void>> grant(GuestName guest, GuestUuid uuid, RunId run, RightKind kind,
                                   Duration lifetime) override {
         co_await arrive();
+        if (auto admitted = host_.may_admit(); !admitted) co_return admitted;
         auto granted = host_.rights.grant(guest, uuid, run, kind, lifetime, process_.now());
         co_await process_.travel();
         co_return granted;
@@ -71,6 +73,11 @@ class SimGuard final : public cluster::GuardLink {
         co_return Result<void>{};
     }
     awaitable<Result<void>> describe(cluster::SlotFacts) override { co_return Result<void>{}; }
+    awaitable<Result<void>> renew(BootTime begun) override {
+        co_await arrive();
+        host_.lease.renew(begun, process_.now());
+        co_return Result<void>{};
+    }
     awaitable<Result<void>> expel() override {
         co_await arrive();
         for (const auto& qemu : host_.rights.expel()) host_.kill_qemu(qemu.pid);
@@ -135,7 +142,8 @@ class SimHypervisor final : public cluster::Hypervisor {
             return failure(ErrorCode::kHypervisorFailed, "QEMU is gone");
         auto& qemu = found->second;
         const auto owner = owner_of(qemu);
-        auto allowed = target.rights.register_one_shot(owner);
+        auto allowed = target.may_admit();
+        if (allowed) allowed = target.rights.register_one_shot(owner);
         if (allowed) allowed = target.rights.acquire(owner, "/dev/disk");
         if (!allowed) return allowed;
         auto& ran_last = target.cluster.ran_last[qemu.guest];
@@ -248,6 +256,7 @@ class SimHypervisor final : public cluster::Hypervisor {
             co_return failure(ErrorCode::kHypervisorFailed, "connection lost");
         const bool awaits_memory = origin == Origin::kIncoming || origin == Origin::kRestore;
         const Qemu qemu{guest, uuid_of(guest), host_.cluster.next_pid++, awaits_memory, false, false, memory_of};
+        if (auto admitted = target.may_admit(); !admitted) co_return std::unexpected(admitted.error());
         if (auto registered = target.rights.register_life(owner_of(qemu), 1, process_.now()); !registered)
             co_return std::unexpected(registered.error());
         target.qemus[qemu.pid] = qemu;
@@ -353,7 +362,7 @@ class SimBoot final : public cluster::BootRecord {
 
 std::vector<std::unique_ptr<cluster::FenceAgent>> agents(Host& host, Process& process) {
     std::vector<std::unique_ptr<cluster::FenceAgent>> all;
-    all.push_back(std::make_unique<SimFence>(host, process));
+    if (host.cluster.has_agents) all.push_back(std::make_unique<SimFence>(host, process));
     return all;
 }
 
@@ -363,7 +372,8 @@ GuestUuid uuid_of(const GuestName& guest) {
     return GuestUuid::parse(std::format("00000000-0000-0000-0000-{:0>12}", guest.str().substr(1))).value();
 }
 
-Host::Host(Cluster& owner, MemberName own) : cluster(owner), name(std::move(own)), machine(owner.world) {}
+Host::Host(Cluster& owner, MemberName own)
+    : cluster(owner), name(std::move(own)), machine(owner.world), lease(owner.timing.lease) {}
 Host::~Host() = default;
 
 bool Host::reaches(const Host& other) const {
@@ -396,9 +406,63 @@ void Host::boot() {
     cluster.update_majorities();
     start_ssid();
     if (!cluster.has_pdr) return;
+    lease = gate::Lease(cluster.timing.lease);
+    feed_watchdog();
     cluster.guards.push_back(std::make_unique<Process>(cluster.world, machine));
     guard = cluster.guards.back().get();
     co_spawn(cluster.world.executor(), beat_on_pdr(*guard), detached);
+    co_spawn(cluster.world.executor(), keep_lease(*guard), detached);
+}
+
+Result<void> Host::may_admit() const {
+    if (!cluster.has_pdr || lease.admits(cluster.world.now())) return {};
+    return failure(ErrorCode::kDoorClosed, "no lease");
+}
+
+/// As gate::LeaseKeeper.
+awaitable<void> Host::keep_lease(Process& process) {
+    while (true) {
+        const auto now = process.now();
+        if (lease.expire(now)) {
+            ++cluster.expiries;
+            stop_writers();
+        }
+        if (lease.may_feed(now)) feed_watchdog();
+        auto next = cluster.timing.beat;
+        if (const auto deadline = lease.deadline()) next = std::clamp(Duration(*deadline - now), Duration(1), next);
+        co_await process.sleep(next);
+        if (process.is_dead()) co_await process.never();
+    }
+}
+
+void Host::stop_writers() {
+    rights.outlive();
+    auto& world = cluster.world;
+    // A QEMU that hangs in the kernel dies late.
+    const auto takes = world.chance(0.2) ? world.between(0ms, 20s) : world.between(0ms, 100ms);
+    world.after(takes, [this, boots = boots_] {
+        machine.when_thawed([this, boots] {
+            if (boots != boots_ || !up_) return;
+            for (const auto& entry : rights.rights())
+                if (entry.doomed && entry.qemu) kill_qemu(entry.qemu->pid);
+            lease.clear();
+        });
+    });
+}
+
+void Host::feed_watchdog() {
+    if (watchdog == SimWatchdog::kNone || watchdog == SimWatchdog::kUnarmed) return;
+    auto& world = cluster.world;
+    fed_ = world.now();
+    world.after(cluster.timing.watchdog, [this, boots = boots_, fed = fed_] {
+        const auto bite = [this, boots, fed] {
+            if (boots != boots_ || !up_ || fed_ != fed) return;
+            ++cluster.resets;
+            cut_power();
+        };
+        if (watchdog == SimWatchdog::kHardware) return bite();
+        machine.when_thawed(bite);
+    });
 }
 
 awaitable<void> Host::beat_on_pdr(Process& process) {
@@ -408,7 +472,12 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
         if (process.is_dead()) co_await process.never();
         const auto pass = pass_over_pdr(written);
         co_await process.travel();
-        if (node != nullptr) node->pdr.look(pass, process.now());
+        if (pass.renewed) lease.renew(*pass.renewed, process.now());
+        if (node == nullptr) continue;
+        node->pdr.look(pass, process.now());
+        if (!node->membership.life() || !node->membership.has_majority()) continue;
+        node->watch.look_again(node->view.state(), process.now());
+        node->fencing.consider();
     }
 }
 
@@ -421,15 +490,23 @@ cluster::PdrPass Host::pass_over_pdr(std::optional<std::uint64_t>& written) {
     for (const auto& [member, slot] : seen) pass.slots.push_back(slot);
     const auto own = seen.find(name);
     pass.fresh = written && own != seen.end() && own->second.counter == *written;
+    const auto now = cluster.world.now();
+    if (pass.fresh) pass.renewed = mutated(Mutation::kRenewalFromCompletion) ? now : begun_;
+    begun_ = now;
     if (pdr_fault == PdrFault::kUnwritable) {
         written.reset();
         pass.fresh = false;
         return pass;
     }
     written = std::max(own == seen.end() ? 0 : own->second.counter, written.value_or(0)) + 1;
-    cluster.slots[name] = {name, boot_record.value_or(Incarnation{}), *written};
-    const auto now = cluster.world.now();
-    if (now - slot_moved >= cluster.timing.silence - 2 * cluster.timing.beat) slot_gap_ended = now;
+    cluster.slots[name] = {name,
+                           boot_record.value_or(Incarnation{}),
+                           *written,
+                           cluster.timing.lease,
+                           cluster.timing.watchdog,
+                           watchdog == SimWatchdog::kSoft ? pdr::WatchdogKind::kSoft : pdr::WatchdogKind::kHardware,
+                           watchdog == SimWatchdog::kSoft || watchdog == SimWatchdog::kHardware};
+    if (now - slot_moved >= cluster.timing.fence - cluster.timing.beat) slot_gap_ended = now;
     slot_moved = now;
     return pass;
 }
@@ -485,13 +562,18 @@ Node::Node(Host& host)
       view(*engine, process, host.cluster.world.executor()),
       membership(host.name, host.cluster.timing, view, *guard, *boot, process),
       pdr(host.cluster.timing.silence, host.cluster.timing.beat),
-      watch(host.name, host.cluster.timing.silence, host.cluster.timing.beat, host.cluster.timing.boot,
-            host.cluster.has_pdr ? &pdr : nullptr),
-      fencing(membership, watch, view, agents(host, process), process, host.cluster.world.executor()),
+      watch(host.name, host.cluster.timing, host.cluster.has_pdr ? &pdr : nullptr),
+      fencing(membership, watch, view, agents(host, process), process, host.cluster.world.executor(),
+              host.cluster.timing.beat, host.cluster.has_pdr ? &pdr : nullptr),
       guests(membership, watch, view, *guard, *hypervisor, host.cluster.timing, process, host.cluster.world.executor()),
       relocations(membership, view, *guard, *hypervisor, *isfc, process, host.cluster.world.executor()) {
     guests.is_moving = [this](const GuestName& guest) { return relocations.is_moving(guest); };
-    membership.on_beat = [this] {
+    membership.on_beat = [this](BootTime begun) {
+        co_spawn(
+            process.world().executor(),
+            [](Node& node, BootTime at) -> awaitable<void> { static_cast<void>(co_await node.guard->renew(at)); }(
+                                            *this, begun),
+            detached);
         watch.look(view.state(), process.now());
         fencing.consider();
         guests.poke();
@@ -514,7 +596,7 @@ void Cluster::check_fence(const Host& target) {
     // Between the decision and the agent's act lie a commit, and agents before it that failed.
     constexpr Duration kDecision = 60s;
     const auto now = world.now();
-    const bool stands = now - target.slot_moved >= timing.silence - 2 * timing.beat;
+    const bool stands = now - target.slot_moved >= timing.fence - timing.beat;
     if (!stands && now - target.slot_gap_ended > kDecision)
         throw std::logic_error(target.name.str() + " is fenced although its slot moves (R4)");
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemons/ssid/fencing/fencing.hpp"
+#include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/right_table.hpp"
 #include "daemons/ssid/guests/guests.hpp"
 #include "daemons/ssid/relocation/relocations.hpp"
@@ -31,6 +32,10 @@ struct Qemu {
 /// What libvirt is asked to make a QEMU for. It calls the doors in another way each time.
 enum class Origin { kStart, kStartPaused, kRestore, kIncoming };
 
+/// What resets a host. Hardware: when its guard has not fed it for so long. Soft: its clock stops with the machine.
+/// Unarmed: it was never switched on.
+enum class SimWatchdog { kNone, kUnarmed, kSoft, kHardware };
+
 /// How one host's way to the PDR fails.
 enum class PdrFault { kNone, kUnreadable, kUnwritable, kStale };
 
@@ -46,6 +51,10 @@ class Host {
     void cut_power();
     void crash_ssid();  ///< And systemd starts it again a little later.
     void restart_guard();
+    /// The end of a lease, whenever the guard notices it.
+    void stop_writers();
+    /// As LeaseKeeper at the door.
+    [[nodiscard]] Result<void> may_admit() const;
     void start_ssid();
     [[nodiscard]] bool is_up() const { return up_; }
     [[nodiscard]] bool reaches(const Host& other) const;
@@ -59,6 +68,8 @@ class Host {
     EngineReach reach;
     int side = 0;  ///< Hosts of different sides do not reach each other.
     gate::RightTable rights;
+    gate::Lease lease;
+    SimWatchdog watchdog = SimWatchdog::kNone;
     std::map<std::int64_t, Qemu> qemus;
     std::set<GuestName> migrating;  ///< Out of this host.
     Process* libvirtd = nullptr;    ///< Goes on when ssid crashes.
@@ -72,9 +83,13 @@ class Host {
   private:
     boost::asio::awaitable<void> beat_on_pdr(Process& process);
     cluster::PdrPass pass_over_pdr(std::optional<std::uint64_t>& written);
+    boost::asio::awaitable<void> keep_lease(Process& process);
+    void feed_watchdog();
 
     bool up_ = false;
     int boots_ = 0;
+    BootTime fed_{};                                       // the watchdog
+    BootTime begun_{};                                     // the write to the slot that was made last
     std::map<MemberName, cluster::SlotSign> stale_slots_;  // what a way that is stale goes on showing
 };
 
@@ -135,6 +150,7 @@ class Cluster {
     std::int64_t next_pid = 100;
     std::map<GuestName, std::int64_t> ran_last;  ///< The QEMU that wrote to the guest's disks last.
     std::string stale_memory;                    ///< Which guest went on with a memory older than its disks.
+    bool has_agents = true;
     double fence_failures = 0;
     Duration fence_time{800};
     double migration_failures = 0;
@@ -142,6 +158,8 @@ class Cluster {
     int refusals = 0;
     int moves = 0;
     int fences = 0;
+    int expiries = 0;  ///< Leases that ended.
+    int resets = 0;    ///< By watchdogs.
 };
 
 [[nodiscard]] GuestUuid uuid_of(const GuestName& guest);

@@ -446,6 +446,48 @@ class RandomWalk {
 };
 
 // R1
+// SAFETY 7
+TEST(RightTable, end_of_the_lease_dooms_what_runs_and_keeps_it_as_lost_until_it_is_revoked) {
+    auto at = TableOf().acquired();
+    at.table.outlive();
+    EXPECT_FALSE(at.table.acquire(kOwner, "/d1"));
+    at.table.ended(kRun);
+    EXPECT_EQ(at.state(), RightState::kLost);
+    EXPECT_FALSE(at.table.has_qemu());
+    EXPECT_FALSE(at.table.register_life(kOwner, 2, kNow)) << "R1: nothing runs by it again";
+    EXPECT_FALSE(at.table.grant(kGuest, kUuid, kRun, RightKind::kStart, 30s, kNow));
+    const auto again = RightTable::from_json(at.table.to_json());
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_EQ(again->find(kRun)->right.state, RightState::kLost) << "over a restart of the guard too";
+    at.table.expire(kNow + 1h);
+    ASSERT_TRUE(at.table.revoke(kGuest, kRun, false));
+    EXPECT_TRUE(at.table.empty());
+}
+
+TEST(RightTable, end_of_the_lease_voids_a_right_that_was_not_used) {
+    auto at = TableOf().granted();
+    at.table.outlive();
+    EXPECT_TRUE(at.table.empty());
+    EXPECT_EQ(kinds(at.table.take_events()), Kinds{kExpired});
+    EXPECT_FALSE(at.table.grant(kGuest, kUuid, kRun, RightKind::kStart, 30s, kNow)) << "its run has ended";
+}
+
+TEST(RightTable, token_whose_qemu_was_lost_says_whether_it_had_run_SAFETY_22) {
+    auto ran = TableOf().granted(RightKind::kIncoming);
+    ASSERT_TRUE(ran.table.register_life(kIncomingOwner, 1, kNow));
+    ASSERT_TRUE(ran.table.register_one_shot(kIncomingOwner));
+    ran.table.outlive();
+    ran.table.ended(kRun);
+    EXPECT_EQ(ran.table.cancel(kGuest, kRun).outcome, CancelOutcome::kAcquired);
+
+    auto waited = TableOf().granted(RightKind::kIncoming);
+    ASSERT_TRUE(waited.table.register_life(kIncomingOwner, 1, kNow));
+    waited.table.outlive();
+    waited.table.ended(kRun);
+    EXPECT_EQ(waited.table.cancel(kGuest, kRun).outcome, CancelOutcome::kCancelled);
+    EXPECT_TRUE(waited.table.empty());
+}
+
 TEST(RightTable, no_sequence_of_operations_lets_a_guest_run_twice) {
     for (std::uint32_t seed = 0; seed < 200 && !HasFailure(); ++seed) {
         SCOPED_TRACE(seed);

@@ -1,6 +1,5 @@
 #include "daemons/ssid/fencing/fencing.hpp"
 
-#include <chrono>
 #include <format>
 #include <utility>
 
@@ -16,13 +15,15 @@ constexpr auto kRetry = 1s;
 
 Fencing::Fencing(Membership& membership, PeerWatch& watch, ClusterView& view,
                  std::vector<std::unique_ptr<FenceAgent>> agents, Clock& clock,
-                 const boost::asio::any_io_executor& executor)
+                 const boost::asio::any_io_executor& executor, std::chrono::milliseconds beat, const PdrWatch* pdr)
     : membership_(membership),
       watch_(watch),
       view_(view),
       agents_(std::move(agents)),
       clock_(clock),
-      executor_(executor) {}
+      executor_(executor),
+      beat_(beat),
+      pdr_(pdr) {}
 
 void Fencing::consider() {
     const auto& state = view_.state();
@@ -30,7 +31,8 @@ void Fencing::consider() {
     for (const auto& [target, intent] : state.fences())
         if (intent.value.by == membership_.own()) begin(target, intent.value.alive);
     if (!watch_.is_coordinator(state)) return;
-    for (const auto& target : watch_.silent()) begin(target, state.modified(alive_key(target)));
+    for (const auto& target : watch_.silent())
+        if (may_fence(state, target)) begin(target, state.modified(alive_key(target)));
 }
 
 void Fencing::begin(const MemberName& target, Revision alive_seen) {
@@ -38,16 +40,30 @@ void Fencing::begin(const MemberName& target, Revision alive_seen) {
 }
 
 boost::asio::awaitable<void> Fencing::fence(MemberName target, Revision alive_seen) {
-    log::warning(std::format("{} is silent: fencing it", target.str()), {{"SSI_MEMBER", target.str()}});
     Result<void> result = failure(ErrorCode::kMemberNotJoined, "this member is not Joined");
-    if (const auto life = membership_.life()) {
+    // An intent that was left open, by a restart or while we were cut off, says what was: what counts is what stands
+    // still now (R4). It is withdrawn otherwise, which lets a target in that has booted meanwhile.
+    if (!shows_no_sign(target)) {
+        result =
+            failure(ErrorCode::kMemberAlive,
+                    std::format("{} has not been seen to stand still for long enough", target.str()), target.str());
+    } else if (const auto life = membership_.life()) {
+        log::warning(std::format("{} is silent: fencing it", target.str()), {{"SSI_MEMBER", target.str()}});
         result = co_await view_.commit([&, own = *life](const ClusterState& state) {
             const auto* intent = state.fence(target);
             return decide_fence(state,
                                 {own, target, alive_seen, intent != nullptr && watch_.unheard().contains(intent->by)});
         });
     }
-    if (result) result = co_await cut_power(target);
+    if (result) {
+        const auto* record = view_.state().member(target);
+        const MemberLife life{target, record == nullptr ? Incarnation{} : record->incarnation};
+        const auto proof = co_await prove_death(life, alive_seen);
+        if (proof)
+            result = co_await judge(target, *proof);
+        else
+            result = std::unexpected(proof.error());
+    }
     if (!result) {
         log::error(std::format("{} could not be fenced", target.str()), result.error());
         auto withdrawn = co_await view_.commit(
@@ -58,18 +74,48 @@ boost::asio::awaitable<void> Fencing::fence(MemberName target, Revision alive_se
     under_way_.erase(target);
 }
 
-boost::asio::awaitable<Result<void>> Fencing::cut_power(MemberName target) {
-    Result<void> result =
+/// Now, for T_fence; or, of one that was not seen alive since this ssid began to look, for the whole silence.
+bool Fencing::shows_no_sign(const MemberName& target) const {
+    return watch_.silent().contains(target) || watch_.stands_still(view_.state(), target, clock_.now());
+}
+
+/// How its death was proved, in words.
+boost::asio::awaitable<Result<std::string>> Fencing::prove_death(MemberLife target, Revision alive_seen) {
+    auto proof = co_await cut_power(target.member);
+    if (proof || pdr_ == nullptr || !pdr_->dead_after(target.member)) co_return proof;
+    co_return co_await wait_until_dead(target, alive_seen);
+}
+
+boost::asio::awaitable<Result<std::string>> Fencing::cut_power(MemberName target) {
+    Result<std::string> result =
         failure(ErrorCode::kFenceFailed, std::format("no fence agent is configured for {}", target.str()), target.str(),
                 "add a [[fence]] to system.toml, or: ssictl member set-down " + target.str());
     for (const auto& agent : agents_) {
-        result = co_await agent->off(target);
-        if (result)
-            co_return co_await judge(target,
-                                     std::format("fenced by {} through {}", membership_.own().str(), agent->name()));
-        log::warning(std::format("fence agent {} failed", agent->name()), result.error());
+        const auto off = co_await agent->off(target);
+        if (off) co_return std::format("fenced by {} through {}", membership_.own().str(), agent->name());
+        log::warning(std::format("fence agent {} failed", agent->name()), off.error());
+        result = std::unexpected(off.error());
     }
     co_return result;
+}
+
+/// Until both of its signs have stood still for all of T_dead, or one of them moves.
+boost::asio::awaitable<Result<std::string>> Fencing::wait_until_dead(MemberLife target, Revision alive_seen) {
+    while (true) {
+        const auto now = clock_.now();
+        const auto after = pdr_->dead_after(target.member);
+        const auto dead = pdr_->is_dead_by_time(target, now);
+        if (after && dead && watch_.unheard_for(target.member, alive_seen, *after, now))
+            co_return std::format("dead by time: no sign of life for {} ms, and its watchdog has reset it",
+                                  after->count());
+        // A sign that moved, a PDR that cannot be read: the intent is withdrawn, and all begins anew.
+        if (!after || !shows_no_sign(target.member)) {
+            if (!dead) co_return std::unexpected(dead.error());
+            co_return failure(ErrorCode::kMemberAlive, std::format("{} shows signs of life again", target.member.str()),
+                              target.member.str());
+        }
+        co_await clock_.sleep(beat_);
+    }
 }
 
 boost::asio::awaitable<Result<void>> Fencing::judge(MemberName target, std::string reason) {

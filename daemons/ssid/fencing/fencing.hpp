@@ -1,5 +1,5 @@
 #pragma once
-/// From silence to proof: intent, fence agents in order, verdict (SAFETY 13 a, 14).
+/// From silence to proof: intent, fence agents in order or the watchdog's arithmetic, verdict (SAFETY 13 a, b, 14).
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
@@ -14,9 +14,10 @@ namespace ssi::cluster {
 
 class Fencing {
   public:
+    /// `pdr`: of a cluster that has one; must outlive this.
     Fencing(Membership& membership, PeerWatch& watch, ClusterView& view,
-            std::vector<std::unique_ptr<FenceAgent>> agents, Clock& clock,
-            const boost::asio::any_io_executor& executor);
+            std::vector<std::unique_ptr<FenceAgent>> agents, Clock& clock, const boost::asio::any_io_executor& executor,
+            std::chrono::milliseconds beat, const PdrWatch* pdr = nullptr);
 
     /// Begins to fence whom the watch calls silent, if that is our task. Called after each own beat.
     void consider();
@@ -24,7 +25,10 @@ class Fencing {
   private:
     void begin(const MemberName& target, Revision alive_seen);
     boost::asio::awaitable<void> fence(MemberName target, Revision alive_seen);
-    boost::asio::awaitable<Result<void>> cut_power(MemberName target);
+    [[nodiscard]] bool shows_no_sign(const MemberName& target) const;
+    boost::asio::awaitable<Result<std::string>> prove_death(MemberLife target, Revision alive_seen);
+    boost::asio::awaitable<Result<std::string>> cut_power(MemberName target);
+    boost::asio::awaitable<Result<std::string>> wait_until_dead(MemberLife target, Revision alive_seen);
     boost::asio::awaitable<Result<void>> judge(MemberName target, std::string reason);
 
     Membership& membership_;
@@ -33,6 +37,8 @@ class Fencing {
     std::vector<std::unique_ptr<FenceAgent>> agents_;
     Clock& clock_;
     boost::asio::any_io_executor executor_;
+    std::chrono::milliseconds beat_;
+    const PdrWatch* pdr_;
     std::set<MemberName> under_way_;
 };
 

@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kKillTime = 900ms;  ///< ssid waits 1 s for an answer.
+constexpr auto kKillAgain = 1s;    ///< A QEMU that hangs in the kernel gets another signal, which costs nothing.
 
 std::string process_name(const RunId& run) {
     return "qemu-" + run.str();
@@ -115,6 +116,7 @@ void Guard::adopt_processes(std::map<std::string, int>& kept) {
 }
 
 Result<RunId> Guard::register_life(const QemuOwner& owner, int socket) {
+    if (auto admitted = may_admit(); !admitted) return std::unexpected(admitted.error());
     auto process = QemuProcess::at_socket(executor_, socket, static_cast<pid_t>(owner.pid));
     if (!process) return std::unexpected(process.error());
     auto run =
@@ -127,10 +129,12 @@ Result<RunId> Guard::register_life(const QemuOwner& owner, int socket) {
 }
 
 Result<void> Guard::register_one_shot(const QemuOwner& owner) {
+    if (auto admitted = may_admit(); !admitted) return admitted;
     return decide([&](RightTable& table) { return table.register_one_shot(owner); });
 }
 
 Result<void> Guard::acquire(const QemuOwner& owner, std::string_view resource) {
+    if (auto admitted = may_admit(); !admitted) return admitted;
     return decide([&](RightTable& table) { return table.acquire(owner, resource); });
 }
 
@@ -167,6 +171,7 @@ Result<const RightTable*> Guard::table() const {
 
 Result<void> Guard::grant(const GuestName& guest, const GuestUuid& uuid, const RunId& run, RightKind kind,
                           std::chrono::milliseconds lifetime) {
+    if (auto admitted = may_admit(); !admitted) return admitted;
     return decide([&](RightTable& table) { return table.grant(guest, uuid, run, kind, lifetime, clock_.now()); });
 }
 
@@ -207,6 +212,17 @@ boost::asio::awaitable<Result<void>> Guard::expel() {
     for (const auto& entry : doomed)
         if (auto gone = co_await gone_in_time(entry.right.run); !gone) outcome = gone;
     co_return outcome;
+}
+
+boost::asio::awaitable<void> Guard::outlive() {
+    record([](RightTable& table) { table.outlive(); });
+    // A table that was lost says nothing of what runs here: nobody will ever know that all is gone.
+    while (lost_ || table_.has_qemu()) {
+        for (const auto& entry : table_.rights())
+            if (entry.doomed && entry.qemu)
+                if (auto killed = kill(entry.right.run); !killed) log::error("killing a QEMU", killed.error());
+        co_await wait_change_or_time(ended_, ended_.count(), clock_, kKillAgain);
+    }
 }
 
 Result<void> Guard::kill(const RunId& run) {

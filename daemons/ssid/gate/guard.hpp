@@ -49,8 +49,14 @@ class Guard {
     boost::asio::awaitable<Result<void>> revoke(GuestName guest, RunId run, bool kill);
     boost::asio::awaitable<Result<void>> expel();
 
+    /// The lease ran out (SAFETY 7): every right is void and every QEMU killed; answers when none is left, however
+    /// long that takes.
+    boost::asio::awaitable<void> outlive();
+
     /// Called for each event, in order.
     std::function<void(const GuardEvent&)> on_event;
+    /// Asked before anything is let in: whether this member may run guests now (SAFETY 8). Until it is set: it may.
+    std::function<Result<void>()> may_admit = [] { return Result<void>{}; };
 
     [[nodiscard]] BootTime now() const { return clock_.now(); }
 

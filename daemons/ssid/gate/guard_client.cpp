@@ -243,6 +243,10 @@ asio::awaitable<Result<void>> GuardClient::revoke(GuestName guest, RunId run, bo
     co_return co_await plain_call(std::move(message));
 }
 
+asio::awaitable<Result<void>> GuardClient::renew(BootTime begun) {
+    co_return co_await plain_call({{"op", "renew"}, {"begun_ms", begun.time_since_epoch().count()}});
+}
+
 asio::awaitable<Result<void>> GuardClient::describe(SlotFacts facts) {
     co_return co_await plain_call(
         {{"op", "describe"}, {"incarnation", std::to_underlying(facts.incarnation)}, {"engine_ok", facts.engine_ok}});

@@ -36,6 +36,7 @@ class GuardClient final : public GuardLink {
     boost::asio::awaitable<Result<CancelOutcome>> cancel(GuestName guest, RunId run) override;
     boost::asio::awaitable<Result<void>> revoke(GuestName guest, RunId run, bool kill) override;
     boost::asio::awaitable<Result<void>> expel() override;
+    boost::asio::awaitable<Result<void>> renew(BootTime begun) override;
     boost::asio::awaitable<Result<void>> describe(SlotFacts facts) override;
 
   private:

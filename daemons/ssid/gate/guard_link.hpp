@@ -6,19 +6,23 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "lib/common/clock.hpp"
 #include "lib/common/error.hpp"
 #include "lib/common/names.hpp"
+#include "lib/common/pdr/records.hpp"
 
 namespace ssi::cluster {
 
 enum class RightKind { kStart, kIncoming };
 
 /// Granted: no QEMU yet. Registered: QEMU exists. Acquired: it may run. Released: paused. HandedOver: released for
-/// good.
-enum class RightState { kGranted, kRegistered, kAcquired, kReleased, kHandedOver };
+/// good. Lost: its QEMU was killed because this member's lease ran out; kept until it is revoked, so that ssid knows
+/// that the guest did not end by itself.
+enum class RightState { kGranted, kRegistered, kAcquired, kReleased, kHandedOver, kLost };
 
 struct Right {
     GuestName guest;
@@ -36,11 +40,20 @@ struct GuardEvent {
 
 enum class CancelOutcome { kCancelled, kAcquired };
 
-/// A member's slot on the PDR.
+/// A member's slot on the PDR: its counter, and what it promises about itself (SAFETY 10).
 struct SlotSign {
     MemberName member;
     Incarnation incarnation{};
     std::uint64_t counter = 0;
+    std::chrono::milliseconds lease{0};  ///< T_lease; 0: it holds none.
+    std::chrono::milliseconds watchdog{0};
+    pdr::WatchdogKind watchdog_kind = pdr::WatchdogKind::kNone;
+    bool armed = false;
+    bool lone = false;
+
+    /// T_dead: a slot that has stood still for so long is a dead member's (SAFETY 13 b). None: time proves nothing,
+    /// for want of a lease or of an armed watchdog whose clock goes on when the machine's stops.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> dead_after() const;
 };
 
 /// One pass of the guard over the PDR.
@@ -48,6 +61,8 @@ struct PdrPass {
     bool fresh = false;  ///< It read all slots, our own with its latest counter: not from a cache (SAFETY 5).
     std::vector<SlotSign> slots;
     std::string fault;  ///< Why it is not fresh, or what else is wrong; empty: nothing.
+    /// When the write of ours that came back in this pass was begun: the lease counts from then.
+    std::optional<BootTime> renewed = {};
 };
 
 /// What ssid lets the guard write into this member's slot.
@@ -70,6 +85,8 @@ class GuardLink {
     virtual boost::asio::awaitable<Result<CancelOutcome>> cancel(GuestName guest, RunId run) = 0;
     virtual boost::asio::awaitable<Result<void>> revoke(GuestName guest, RunId run, bool kill) = 0;
     virtual boost::asio::awaitable<Result<void>> expel() = 0;
+    /// Our sign of life in the engine was committed; `begun`: when it was submitted (SAFETY 5). Renews the lease.
+    virtual boost::asio::awaitable<Result<void>> renew(BootTime begun) = 0;
     /// From the next beat on; forgotten when the connection to the guard ends.
     virtual boost::asio::awaitable<Result<void>> describe(SlotFacts facts) = 0;
 

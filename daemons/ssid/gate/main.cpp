@@ -1,7 +1,6 @@
 // ssi-guard: the member's lock door and its table of rights (README.md).
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -14,6 +13,7 @@
 #include <string_view>
 
 #include "daemons/ssid/gate/guard.hpp"
+#include "daemons/ssid/gate/lease_keeper.hpp"
 #include "daemons/ssid/gate/lock_server.hpp"
 #include "daemons/ssid/gate/pdr_sign.hpp"
 #include "daemons/ssid/gate/real_time.hpp"
@@ -25,6 +25,9 @@ namespace {
 
 using namespace ssi;
 using namespace ssi::gate;
+
+constexpr auto kWatchdogName = "watchdog";  ///< Its descriptor, as systemd keeps it.
+constexpr auto kWithdrawTime = std::chrono::seconds(3);
 
 constexpr const char* kUsage =
     "usage: ssi-guard [--lock-socket PATH] [--runtime-dir DIR] [--config FILE] [--member NAME]\n";
@@ -67,22 +70,72 @@ Result<UnixAcceptor> lock_door(boost::asio::io_context& io, const Options& optio
     return acceptor;
 }
 
-/// The door is there whatever becomes of the PDR.
-std::unique_ptr<PdrSign> begin_pdr(boost::asio::io_context& io, const Options& options, RightsServer& server) {
-    const auto config = load_system_config(options.config);
-    const auto own = config ? own_member(*config, options.member) : std::unexpected(config.error());
-    auto sign = own ? PdrSign::create(io.get_executor(), *config, *own,
-                                      [&server](const cluster::PdrPass& pass) { server.tell(pass); })
-                    : std::unexpected(own.error());
-    if (!sign) {
-        log::error("this member shows no sign of life on the PDR", sign.error());
+/// What a member of a cluster with a PDR has more: its slot, its lease, its watchdog.
+struct Life {
+    std::unique_ptr<LeaseKeeper> lease;
+    std::unique_ptr<PdrSign> sign;
+};
+
+std::unique_ptr<Watchdog> begin_watchdog(const MemberConfig& member, std::chrono::milliseconds timeout,
+                                         std::optional<int> kept, DescriptorStore& store) {
+    // One that is armed is fed, whatever the file says by now.
+    if (member.watchdog == WatchdogConfig::kNone && !kept) return nullptr;
+    auto watchdog = arm_watchdog(member.watchdog_device, member.watchdog, timeout, kept);
+    if (!watchdog) {
+        log::error("this host has no watchdog", watchdog.error());
         return nullptr;
     }
-    if (*sign)
-        server.on_described = [&beat = **sign](const std::optional<cluster::SlotFacts>& facts) {
+    if (!kept && (*watchdog)->descriptor() >= 0) store.keep(kWatchdogName, (*watchdog)->descriptor());
+    return *std::move(watchdog);
+}
+
+/// The door is there whatever becomes of the PDR.
+Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clock& clock, Guard& guard,
+                        RightsServer& server, DescriptorStore& store, std::optional<int> kept_watchdog) {
+    const auto config = load_system_config(options.config);
+    if (!config) return std::unexpected(config.error());
+    const auto own = own_member(*config, options.member);
+    if (!own) return std::unexpected(own.error());
+    if (config->pdr.device.empty()) return Life{};
+    const auto& timing = config->timing;
+    auto watchdog = begin_watchdog(*config->find(*own), timing.watchdog, kept_watchdog, store);
+    Life life;
+    life.lease = std::make_unique<LeaseKeeper>(
+        io.get_executor(), clock, guard, LeaseFile(options.runtime_dir / "lease.json"),
+        LeaseKeeper::Settings{timing.lease, std::min(timing.beat, timing.watchdog / 4)}, std::move(watchdog));
+    auto sign = PdrSign::create(io.get_executor(), *config, *own, life.lease->watchdog(),
+                                [&server, &lease = *life.lease](const cluster::PdrPass& pass) {
+                                    if (pass.renewed) lease.renew(*pass.renewed);
+                                    server.tell(pass);
+                                });
+    // Without the slot nobody counts on the watchdog, and ssid's renewals carry the lease.
+    if (!sign) log::error("this member shows no sign of life on the PDR", sign.error());
+    if (sign) life.sign = *std::move(sign);
+    server.on_renewed = [&lease = *life.lease](BootTime begun) { lease.renew(begun); };
+    if (life.sign)
+        server.on_described = [&beat = *life.sign](const std::optional<cluster::SlotFacts>& facts) {
             beat.describe(facts);
         };
-    return *std::move(sign);
+    return life;
+}
+
+/// SAFETY 11: whoever counts on the watchdog is told before it is disarmed. While guests run here and that cannot be
+/// told it stays armed, and resets this host unless the guard comes back.
+boost::asio::awaitable<void> end_life(Life& life, Guard& guard, Clock& clock, DescriptorStore& store,
+                                      boost::asio::io_context& io) {
+    if (life.lease && life.lease->watchdog() != nullptr) {
+        const auto table = guard.table();
+        const bool nothing_runs = table && !(*table)->has_qemu();
+        const bool told = life.sign && co_await life.sign->withdraw_watchdog(clock, kWithdrawTime);
+        if (told || nothing_runs) {
+            store.drop(kWatchdogName);
+            if (auto disarmed = life.lease->disarm(); !disarmed)
+                log::error("the watchdog stays armed", disarmed.error());
+        } else {
+            log::error("the PDR cannot be told that the watchdog is to be disarmed: it stays armed, guests run here");
+        }
+    }
+    io.stop();
 }
 
 Result<void> serve(const Options& options) {
@@ -98,14 +151,21 @@ Result<void> serve(const Options& options) {
     Guard guard(io.get_executor(), clock, TableFile(options.runtime_dir / "rights.json"), store);
     RightsServer rights_server(guard, std::move(*rights));
     LockServer lock_server(guard, std::move(*door));
+    std::optional<int> kept_watchdog;
+    if (const auto kept = handed.kept.extract(kWatchdogName); !kept.empty()) kept_watchdog = kept.mapped();
     for (const auto& [run, descriptor] : guard.restore(std::move(handed.kept))) lock_server.resume(run, descriptor);
-    const auto pdr = begin_pdr(io, options, rights_server);
+    auto life = begin_life(io, options, clock, guard, rights_server, store, kept_watchdog);
+    if (!life) {
+        log::error("this member shows no sign of life on the PDR and holds no lease", life.error());
+        life.emplace();
+    }
+    if (life->lease) spawn(io.get_executor(), life->lease->run());
     spawn(io.get_executor(), rights_server.run());
     spawn(io.get_executor(), lock_server.run());
 
     boost::asio::signal_set signals(io, SIGTERM, SIGINT);
     signals.async_wait([&](const boost::system::error_code& error, int) {
-        if (!error) io.stop();
+        if (!error) spawn(io.get_executor(), end_life(*life, guard, clock, store, io));
     });
     store.ready();
     io.run();

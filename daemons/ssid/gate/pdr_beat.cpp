@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <condition_variable>
+#include <ctime>
 #include <format>
 #include <mutex>
 #include <optional>
@@ -21,6 +22,20 @@ struct PdrBeat::Shared {
 };
 
 namespace {
+
+/// The thread has no Clock: this is the machine's own, as BootClock tells it.
+BootTime boot_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return BootTime(std::chrono::seconds(time.tv_sec) +
+                    std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(time.tv_nsec)));
+}
+
+cluster::SlotSign told_by(const pdr::SlotSign& slot) {
+    const auto& record = slot.record;
+    return {record.member,   record.incarnation,   slot.counter, record.lease,
+            record.watchdog, record.watchdog_kind, record.armed, record.lone};
+}
 
 /// One pass after the other; lives on the thread.
 class Passes {
@@ -47,13 +62,15 @@ class Passes {
         const auto slots = pdr::read_slots(*disk_, settings_.cluster);
         if (!slots) return std::unexpected(slots.error());
         for (const auto& [sign, fault] : *slots) {
-            if (sign) pass.slots.push_back({sign->record.member, sign->record.incarnation, sign->counter});
+            if (sign) pass.slots.push_back(told_by(*sign));
             if (fault) pass.fault = fault->text();
         }
         const auto& own = (*slots)[static_cast<std::size_t>(settings_.slot.number() - 1)].sign;
         if (auto ours = check_own(own, record); !ours) return ours;
         // SAFETY 5: what was read is as new as our last write, so it comes from no cache.
         pass.fresh = written_ && own && own->counter == *written_;
+        if (pass.fresh) pass.renewed = begun_;  // only what came back is seen by others too
+        begun_ = boot_time();
         const auto counter = std::max(own ? own->counter : 0, written_.value_or(0)) + 1;
         if (auto done = pdr::write_slot(*disk_, settings_.cluster, settings_.slot, {counter, record}); !done) {
             written_.reset();  // it may be there, or half of it
@@ -81,6 +98,7 @@ class Passes {
     PdrBeat::Settings settings_;
     std::unique_ptr<pdr::Disk> disk_;
     std::optional<std::uint64_t> written_;  // the last counter, if it is certain
+    BootTime begun_{};                      // when its write was
 };
 
 }  // namespace

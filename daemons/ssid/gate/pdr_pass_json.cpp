@@ -13,7 +13,15 @@ Result<cluster::SlotSign> slot_from_json(const json::Object& object) {
     if (!member) return std::unexpected(member.error());
     if (!incarnation) return std::unexpected(incarnation.error());
     if (!counter) return std::unexpected(counter.error());
-    return cluster::SlotSign{*std::move(member), Incarnation{*incarnation}, *counter};
+    const auto kind = json::text_or(object, "watchdog_kind", "");
+    cluster::SlotSign sign{*std::move(member), Incarnation{*incarnation}, *counter};
+    sign.lease = std::chrono::milliseconds(json::number_or(object, "lease_ms", 0));
+    sign.watchdog = std::chrono::milliseconds(json::number_or(object, "watchdog_ms", 0));
+    for (const auto known : {pdr::WatchdogKind::kSoft, pdr::WatchdogKind::kHardware})
+        if (kind == text_of(known)) sign.watchdog_kind = known;
+    sign.armed = json::boolean_or(object, "armed", false);
+    sign.lone = json::boolean_or(object, "lone", false);
+    return sign;
 }
 
 }  // namespace
@@ -23,7 +31,12 @@ json::Object to_json(const cluster::PdrPass& pass) {
     for (const auto& slot : pass.slots)
         slots.emplace_back(json::Object{{"member", slot.member.str()},
                                         {"incarnation", std::to_underlying(slot.incarnation)},
-                                        {"counter", slot.counter}});
+                                        {"counter", slot.counter},
+                                        {"lease_ms", slot.lease.count()},
+                                        {"watchdog_ms", slot.watchdog.count()},
+                                        {"watchdog_kind", text_of(slot.watchdog_kind)},
+                                        {"armed", slot.armed},
+                                        {"lone", slot.lone}});
     return {
         {"v", 1}, {"event", kPdrPassEvent}, {"fresh", pass.fresh}, {"fault", pass.fault}, {"slots", std::move(slots)}};
 }

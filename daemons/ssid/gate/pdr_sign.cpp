@@ -1,5 +1,6 @@
 #include "daemons/ssid/gate/pdr_sign.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -43,7 +44,7 @@ PdrBeat::OpenVolume opener(std::filesystem::path device, pdr::ClusterIdentity cl
 }  // namespace
 
 Result<std::unique_ptr<PdrSign>> PdrSign::create(boost::asio::any_io_executor executor, const SystemConfig& config,
-                                                 const MemberName& own, OnPass on_pass) {
+                                                 const MemberName& own, const Watchdog* watchdog, OnPass on_pass) {
     const auto* member = config.find(own);
     if (config.pdr.device.empty() || member == nullptr) return std::unique_ptr<PdrSign>();
     const auto uuid = GuestUuid::parse(config.cluster_uuid);
@@ -54,7 +55,12 @@ Result<std::unique_ptr<PdrSign>> PdrSign::create(boost::asio::any_io_executor ex
     pdr::SlotRecord record;
     record.member = own;
     record.boot = *boot;
-    record.watchdog_kind = kind_of(member->watchdog);
+    record.lease = config.timing.lease;
+    if (watchdog != nullptr) {
+        record.watchdog = watchdog->timeout();
+        record.watchdog_kind = kind_of(watchdog->kind());
+        record.armed = true;
+    }
     return std::unique_ptr<PdrSign>(new PdrSign(
         std::move(executor), {opener(config.pdr.device, cluster), cluster.id, member->slot, config.timing.beat}, record,
         std::move(on_pass)));
@@ -64,6 +70,7 @@ PdrSign::PdrSign(boost::asio::any_io_executor executor, PdrBeat::Settings settin
                  OnPass on_pass)
     : record_(record),
       on_pass_(std::move(on_pass)),
+      pass_over_(executor),
       beat_(std::move(executor), std::move(settings), record, [this](const cluster::PdrPass& pass) { passed(pass); }) {}
 
 void PdrSign::describe(const std::optional<cluster::SlotFacts>& facts) {
@@ -73,7 +80,19 @@ void PdrSign::describe(const std::optional<cluster::SlotFacts>& facts) {
     beat_.set(record_);
 }
 
+boost::asio::awaitable<bool> PdrSign::withdraw_watchdog(Clock& clock, std::chrono::milliseconds at_most) {
+    record_.armed = false;
+    beat_.set(record_);
+    const auto deadline = clock.now() + at_most;
+    while (!is_unarmed_ && clock.now() < deadline)
+        co_await wait_change_or_time(pass_over_, pass_over_.count(), clock, deadline - clock.now());
+    co_return is_unarmed_;
+}
+
 void PdrSign::passed(const cluster::PdrPass& pass) {
+    const auto own = std::ranges::find(pass.slots, record_.member, &cluster::SlotSign::member);
+    if (pass.fresh && own != pass.slots.end()) is_unarmed_ = !own->armed;
+    pass_over_.notify();
     if (pass.fault != fault_) {
         fault_ = pass.fault;
         if (fault_.empty())

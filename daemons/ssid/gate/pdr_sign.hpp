@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "daemons/ssid/gate/pdr_beat.hpp"
+#include "daemons/ssid/gate/watchdog.hpp"
+#include "lib/common/notifier.hpp"
 #include "lib/common/system_config.hpp"
 
 namespace ssi::gate {
@@ -14,13 +16,16 @@ namespace ssi::gate {
 class PdrSign {
   public:
     using OnPass = std::function<void(const cluster::PdrPass&)>;
-    /// None if the cluster has no PDR. Error: kSystemFailed.
+    /// None if the cluster has no PDR. `watchdog`: the one that is armed, if one is: the others will count on it.
+    /// Error: kSystemFailed.
     [[nodiscard]] static Result<std::unique_ptr<PdrSign>> create(boost::asio::any_io_executor executor,
                                                                  const SystemConfig& config, const MemberName& own,
-                                                                 OnPass on_pass);
+                                                                 const Watchdog* watchdog, OnPass on_pass);
 
     /// What ssid says, and nothing when it is away.
     void describe(const std::optional<cluster::SlotFacts>& facts);
+    /// The slot says from now on that no watchdog is armed; true when that was read back (SAFETY 11).
+    boost::asio::awaitable<bool> withdraw_watchdog(Clock& clock, std::chrono::milliseconds at_most);
 
   private:
     PdrSign(boost::asio::any_io_executor executor, PdrBeat::Settings settings, const pdr::SlotRecord& record,
@@ -29,6 +34,8 @@ class PdrSign {
 
     pdr::SlotRecord record_;
     OnPass on_pass_;
+    bool is_unarmed_ = false;  // as the slot was read back last
+    Notifier pass_over_;
     std::string fault_;  // the one that was logged last
     PdrBeat beat_;
 };

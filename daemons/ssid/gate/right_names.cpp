@@ -10,7 +10,8 @@ namespace {
 
 // In the order of the enumerations.
 constexpr std::array<std::string_view, 2> kKinds{"start", "incoming"};
-constexpr std::array<std::string_view, 5> kStates{"granted", "registered", "acquired", "released", "handed-over"};
+constexpr std::array<std::string_view, 6> kStates{"granted",  "registered",  "acquired",
+                                                  "released", "handed-over", "lost"};
 constexpr std::array<std::string_view, 5> kEvents{"registered", "acquired", "released", "ended", "expired"};
 constexpr std::array<std::string_view, 2> kOutcomes{"cancelled", "acquired"};
 

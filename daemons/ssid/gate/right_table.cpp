@@ -48,6 +48,9 @@ Result<void> RightTable::grant(const GuestName& guest, const GuestUuid& uuid, co
         auto& other = it->second;
         const bool same_guest = other.right.uuid == uuid || other.right.guest == guest;
         if (other.right.run == run && other.right.uuid == uuid && other.right.guest == guest) {
+            if (other.right.state == RightState::kLost)
+                return failure(ErrorCode::kNoRight, std::format("run {} of guest {} has ended", run.str(), guest.str()),
+                               guest.str(), "start the guest again: every start is a new run");
             if (!other.qemu) other.void_after = now + lifetime;
             return {};
         }
@@ -151,11 +154,22 @@ std::vector<ProcessId> RightTable::expel() {
     return kill;
 }
 
+void RightTable::outlive() {
+    std::erase_if(rights_, [&](auto& item) {
+        auto& entry = item.second;
+        if (entry.qemu) entry.doomed = entry.outlived = true;
+        if (entry.right.state != RightState::kGranted) return false;
+        tell(GuardEvent::Kind::kExpired, entry);
+        finish(entry);
+        return true;
+    });
+}
+
 Result<RunId> RightTable::register_life(const QemuOwner& owner, std::uint64_t start_time, BootTime now) {
     if (!open_) return door_closed(printable(owner.name));
     expire(now);
     const auto it = rights_.find(owner.uuid);
-    if (it == rights_.end()) return not_admitted(owner);
+    if (it == rights_.end() || it->second.right.state == RightState::kLost) return not_admitted(owner);
     auto& entry = it->second;
     if (entry.qemu)
         return failure(ErrorCode::kNoRight,
@@ -190,6 +204,7 @@ Result<void> RightTable::register_one_shot(const QemuOwner& owner) {
             if (found.announces) return {};
             return acquire(owner, {});
         case RightState::kGranted:
+        case RightState::kLost:
             break;
     }
     return not_admitted(owner);
@@ -229,14 +244,22 @@ void RightTable::release(const QemuOwner& owner, std::string_view resource) {
 void RightTable::ended(const RunId& run) {
     const auto it = std::ranges::find_if(rights_, [&](const auto& item) { return item.second.right.run == run; });
     if (it == rights_.end()) return;
-    tell(GuardEvent::Kind::kEnded, it->second);
-    finish(it->second);
+    auto& entry = it->second;
+    if (entry.right.state == RightState::kLost) return;
+    tell(GuardEvent::Kind::kEnded, entry);
+    if (entry.outlived) {
+        entry.right.state = RightState::kLost;
+        entry.qemu.reset();
+        entry.held.clear();
+        return;
+    }
+    finish(entry);
     rights_.erase(it);
 }
 
 void RightTable::expire(BootTime now) {
     std::erase_if(rights_, [&](const auto& item) {
-        if (item.second.qemu || now < item.second.void_after) return false;
+        if (item.second.right.state != RightState::kGranted || now < item.second.void_after) return false;
         tell(GuardEvent::Kind::kExpired, item.second);
         finish(item.second);
         return true;
@@ -246,7 +269,7 @@ void RightTable::expire(BootTime now) {
 std::optional<BootTime> RightTable::next_expiry() const {
     std::optional<BootTime> next;
     for (const auto& [uuid, entry] : rights_)
-        if (!entry.qemu && (!next || entry.void_after < *next)) next = entry.void_after;
+        if (entry.right.state == RightState::kGranted && (!next || entry.void_after < *next)) next = entry.void_after;
     return next;
 }
 
@@ -259,6 +282,10 @@ std::vector<GuestRight> RightTable::rights() const {
     all.reserve(rights_.size());
     for (const auto& [uuid, entry] : rights_) all.push_back(entry);
     return all;
+}
+
+bool RightTable::has_qemu() const {
+    return std::ranges::any_of(rights_, [](const auto& item) { return item.second.qemu.has_value(); });
 }
 
 const GuestRight* RightTable::find(const RunId& run) const {

@@ -9,7 +9,8 @@
 ///        |                      |                                       |  hand_over, then RELEASE            |
 ///     expires, cancel        cancel: killed                             +-----------> handed-over --keep------+
 ///
-/// and ends when its QEMU is gone.
+/// and ends when its QEMU is gone; when that was killed because the lease ran out, it stays as lost until it is
+/// revoked.
 
 #include <cstdint>
 #include <deque>
@@ -50,6 +51,7 @@ struct GuestRight {
     bool was_acquired = false;      ///< This run has executed, or may have.
     bool announces = false;         ///< It has disks or leases: libvirt will send an ACQUIRE when it resumes.
     bool doomed = false;            ///< To be killed: nothing is allowed any more.
+    bool outlived = false;          ///< Doomed by the end of the lease: when its QEMU is gone, it is lost.
     std::set<std::string> held;     ///< Resources acquired and not released.
 };
 
@@ -81,6 +83,9 @@ class RightTable {
     Result<Cancellation> revoke(const GuestName& guest, const RunId& run, bool kill);
     /// This incarnation was declared dead: no right is left, nothing is let in again. Returns the QEMUs to kill.
     std::vector<ProcessId> expel();
+    /// The lease ran out (SAFETY 7): rights not used are void, the QEMUs of the others are to be killed. Their rights
+    /// stay, as lost.
+    void outlive();
 
     // From libvirt's lock door. Errors carry the text that virsh shows.
 
@@ -96,7 +101,7 @@ class RightTable {
     void release(const QemuOwner& owner, std::string_view resource);
 
     /// The guard was restarted: if no QEMU is left, what expel shut opens again.
-    void reopen_if_empty() { open_ = open_ || rights_.empty(); }
+    void reopen_if_empty() { open_ = open_ || !has_qemu(); }
 
     // From the machine.
 
@@ -113,6 +118,7 @@ class RightTable {
     [[nodiscard]] std::vector<GuestRight> rights() const;
     [[nodiscard]] const GuestRight* find(const RunId& run) const;
     [[nodiscard]] bool empty() const { return rights_.empty(); }
+    [[nodiscard]] bool has_qemu() const;
 
     /// The whole table, events excepted, for the guard's restart within one boot.
     [[nodiscard]] json::Object to_json() const;

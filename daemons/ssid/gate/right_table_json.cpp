@@ -16,7 +16,8 @@ json::Object write(const GuestRight& entry) {
                         {"leaving", entry.leaving},
                         {"was_acquired", entry.was_acquired},
                         {"announces", entry.announces},
-                        {"doomed", entry.doomed}};
+                        {"doomed", entry.doomed},
+                        {"outlived", entry.outlived}};
     if (entry.qemu) {
         object["pid"] = entry.qemu->pid;
         object["start_time"] = entry.qemu->start_time;
@@ -78,7 +79,8 @@ Result<GuestRight> read(const json::Object& object) {
     entry.was_acquired = reader.boolean("was_acquired");
     entry.announces = reader.boolean("announces");
     entry.doomed = reader.boolean("doomed");
-    if (entry.right.state != RightState::kGranted)
+    entry.outlived = json::boolean_or(object, "outlived", false);  // unknown to the guards before the lease
+    if (entry.right.state != RightState::kGranted && entry.right.state != RightState::kLost)
         entry.qemu = ProcessId{reader.number("pid"), reader.unsigned_number("start_time")};
     if (reader.error()) return std::unexpected(*reader.error());
     if (entry.qemu && entry.qemu->pid <= 1) return no_sense("its pid is none of a QEMU", entry);

@@ -142,6 +142,13 @@ Result<json::Object> RightsServer::describe(const std::shared_ptr<RightsClient>&
     return json::Object{};
 }
 
+Result<json::Object> RightsServer::renew(const json::Object& request) {
+    const auto begun = json::number(request, "begun_ms");
+    if (!begun) return std::unexpected(begun.error());
+    if (on_renewed) on_renewed(BootTime(std::chrono::milliseconds(*begun)));
+    return json::Object{};
+}
+
 asio::awaitable<Result<json::Object>> RightsServer::perform(std::shared_ptr<RightsClient> client,
                                                             json::Object request) {
     const auto operation = json::text_or(request, "op", "");
@@ -156,6 +163,7 @@ asio::awaitable<Result<json::Object>> RightsServer::perform(std::shared_ptr<Righ
     if (operation == "expel") co_return plain(co_await guard_.expel());
 
     if (operation == "describe") co_return describe(client, request);
+    if (operation == "renew") co_return renew(request);
 
     const auto subject = subject_of(request);
     if (!subject) co_return std::unexpected(subject.error());

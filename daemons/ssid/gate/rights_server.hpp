@@ -26,6 +26,8 @@ class RightsServer {
     void tell(const cluster::PdrPass& pass);
     /// ssid has said what this member's slot is to say; none: that ssid is away.
     std::function<void(const std::optional<cluster::SlotFacts>&)> on_described;
+    /// ssid has shown its sign of life in the engine; the time before it was submitted.
+    std::function<void(BootTime)> on_renewed;
 
     /// Takes connections until the acceptor is closed.
     boost::asio::awaitable<void> run();
@@ -34,6 +36,7 @@ class RightsServer {
     boost::asio::awaitable<void> serve(std::shared_ptr<RightsClient> client);
     boost::asio::awaitable<void> answer(std::shared_ptr<RightsClient> client, std::string line);
     boost::asio::awaitable<Result<json::Object>> perform(std::shared_ptr<RightsClient> client, json::Object request);
+    Result<json::Object> renew(const json::Object& request);
     Result<json::Object> describe(const std::shared_ptr<RightsClient>& client, const json::Object& request);
 
     Guard& guard_;

@@ -33,11 +33,15 @@ Result<void> write_whole(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-Result<void> TableFile::save(const RightTable& table) const {
-    const auto fresh = path_.string() + ".new";
-    if (auto written = write_whole(fresh, boost::json::serialize(table.to_json())); !written) return written;
-    if (::rename(fresh.c_str(), path_.c_str()) != 0) return system_failure("cannot replace", path_.string(), errno);
+Result<void> replace_file(const std::filesystem::path& path, const std::string& text) {
+    const auto fresh = path.string() + ".new";
+    if (auto written = write_whole(fresh, text); !written) return written;
+    if (::rename(fresh.c_str(), path.c_str()) != 0) return system_failure("cannot replace", path.string(), errno);
     return {};
+}
+
+Result<void> TableFile::save(const RightTable& table) const {
+    return replace_file(path_, boost::json::serialize(table.to_json()));
 }
 
 Result<RightTable> TableFile::load() const {

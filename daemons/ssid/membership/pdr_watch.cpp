@@ -1,10 +1,16 @@
 #include "daemons/ssid/membership/pdr_watch.hpp"
 
+#include <algorithm>
+#include <format>
+#include <string>
+
+#include "lib/common/mutation.hpp"
+
 namespace ssi::cluster {
 
 void PdrWatch::look(const PdrPass& pass, BootTime now) {
     last_ = pass;
-    if (pass.fresh) {
+    if (pass.fresh || mutated(Mutation::kSkipFreshRead)) {
         if (!last_fresh_) passes_.since = now;
         last_fresh_ = now;
         ++passes_.fresh_passes;
@@ -14,14 +20,46 @@ void PdrWatch::look(const PdrPass& pass, BootTime now) {
     for (const auto& slot : pass.slots) {
         const auto [sign, is_new] = signs_.try_emplace(slot.member, Sign{slot.counter, now});
         if (!is_new && sign->second.counter != slot.counter) sign->second = {slot.counter, now, 0, true};
+        slots_.insert_or_assign(slot.member, slot);
     }
 }
 
-bool PdrWatch::stands_still(const MemberName& member, BootTime now) const {
-    if (!is_readable(now)) return false;
+bool PdrWatch::still_for(const Sign& sign, std::chrono::milliseconds time, BootTime now) const {
+    const bool readable = last_fresh_ && now - *last_fresh_ < std::min(time, silence_);
+    return readable && now - sign.since >= time && sign.fresh_passes * beat_ >= time;
+}
+
+bool PdrWatch::stands_still(const MemberName& member, BootTime now, std::chrono::milliseconds time) const {
     const auto found = signs_.find(member);
-    const auto& sign = found == signs_.end() ? passes_ : found->second;
-    return now - sign.since >= silence_ && sign.fresh_passes * beat_ >= silence_;
+    return still_for(found == signs_.end() ? passes_ : found->second, time, now);
+}
+
+const SlotSign* PdrWatch::slot(const MemberName& member) const {
+    const auto found = slots_.find(member);
+    return found == slots_.end() ? nullptr : &found->second;
+}
+
+std::optional<std::chrono::milliseconds> PdrWatch::dead_after(const MemberName& member) const {
+    const auto* said = slot(member);
+    return said == nullptr ? std::nullopt : said->dead_after();
+}
+
+Result<void> PdrWatch::is_dead_by_time(const MemberLife& life, BootTime now) const {
+    const auto& name = life.member.str();
+    const auto unproved = [&](std::string why) {
+        return failure(ErrorCode::kFenceFailed, std::format("time does not prove {} dead: {}", name, why), name,
+                       "ssictl query ssi; if its power is certainly off: ssictl member set-down " + name);
+    };
+    const auto* said = slot(life.member);
+    if (said == nullptr) return unproved("it never wrote to the PDR");
+    // The promise of another life says nothing of this one.
+    if (said->incarnation != life.incarnation) return unproved("its slot is of another incarnation");
+    const auto after = said->dead_after();
+    if (!after) return unproved("its slot says that it has no lease, or no armed hardware watchdog");
+    if (!is_readable(now)) return unproved("the PDR cannot be read here");
+    if (!still_for(signs_.at(life.member), *after, now))
+        return unproved(std::format("its slot has not stood still for {} ms yet", after->count()));
+    return {};
 }
 
 bool PdrWatch::moves(const MemberName& member, BootTime now) const {

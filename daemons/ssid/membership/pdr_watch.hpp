@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "daemons/ssid/gate/guard_link.hpp"
+#include "daemons/ssid/state/records.hpp"
 #include "lib/common/clock.hpp"
 
 namespace ssi::cluster {
@@ -19,8 +20,16 @@ class PdrWatch {
     /// After each pass of the guard.
     void look(const PdrPass& pass, BootTime now);
 
-    /// It did not move in fresh passes for all of `silence`. A member that never wrote stands still.
-    [[nodiscard]] bool stands_still(const MemberName& member, BootTime now) const;
+    /// It did not move in fresh passes for all of `time`, to which the last one belongs. A member that never wrote
+    /// stands still.
+    [[nodiscard]] bool stands_still(const MemberName& member, BootTime now, std::chrono::milliseconds time) const;
+    /// Proof by time (SAFETY 13 b): the slot of this very life stood still, in fresh passes, for all of the T_dead that
+    /// it gives itself, and says that an armed hardware watchdog guards it. The Error says what is missing.
+    [[nodiscard]] Result<void> is_dead_by_time(const MemberLife& life, BootTime now) const;
+    /// T_dead as the member's slot gives it; none if time proves nothing of it.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> dead_after(const MemberName& member) const;
+    /// What the member's slot said last.
+    [[nodiscard]] const SlotSign* slot(const MemberName& member) const;
     /// It moved within the last `silence`.
     [[nodiscard]] bool moves(const MemberName& member, BootTime now) const;
     /// Since its slot was last seen to move; none if it never was.
@@ -37,10 +46,12 @@ class PdrWatch {
         int fresh_passes = 0;  ///< Since then.
         bool seen_moving = false;
     };
+    [[nodiscard]] bool still_for(const Sign& sign, std::chrono::milliseconds time, BootTime now) const;
 
     std::chrono::milliseconds silence_;
     std::chrono::milliseconds beat_;
     std::map<MemberName, Sign> signs_;
+    std::map<MemberName, SlotSign> slots_;
     Sign passes_;  ///< The sign of a member that never wrote: since the first fresh pass.
     std::optional<PdrPass> last_;
     std::optional<BootTime> last_fresh_;

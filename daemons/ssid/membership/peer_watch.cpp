@@ -4,16 +4,29 @@
 
 namespace ssi::cluster {
 
-PeerWatch::PeerWatch(MemberName own, std::chrono::milliseconds silence, std::chrono::milliseconds beat,
-                     std::chrono::milliseconds boot_grace, const PdrWatch* pdr)
-    : own_(std::move(own)), silence_(silence), beat_(beat), boot_grace_(boot_grace), pdr_(pdr) {}
+PeerWatch::PeerWatch(MemberName own, const TimingConfig& timing, const PdrWatch* pdr)
+    : own_(std::move(own)),
+      beat_(timing.beat),
+      silence_(timing.silence),
+      patience_(pdr == nullptr ? timing.silence : timing.fence),
+      boot_grace_(timing.boot),
+      pdr_(pdr) {}
 
 void PeerWatch::look(const ClusterState& state, BootTime now) {
+    look(state, now, 1);
+}
+
+void PeerWatch::look_again(const ClusterState& state, BootTime now) {
+    look(state, now, 0);
+}
+
+void PeerWatch::look(const ClusterState& state, BootTime now, int own_beats) {
     unheard_.clear();
     silent_.clear();
     for (const auto& [name, record] : state.members()) {
         if (name == own_) continue;
-        if (record.value.state == MemberState::kDown) {
+        // Who is not Joined yet runs nothing: its join is void, not its life, when it goes no further.
+        if (record.value.state != MemberState::kJoined && record.value.state != MemberState::kLeaving) {
             signs_.erase(name);
             continue;
         }
@@ -24,10 +37,10 @@ void PeerWatch::look(const ClusterState& state, BootTime now) {
             sign->second = {modified, now, 0, true};
             continue;
         }
-        ++sign->second.own_beats;
-        if (!still_for(sign->second, sign->second.seen_moving ? silence_ : boot_grace_, now)) continue;
+        sign->second.own_beats += own_beats;
+        if (!still_for(sign->second, sign->second.seen_moving ? patience_ : boot_grace_, now)) continue;
         unheard_.insert(name);
-        if (pdr_ == nullptr || pdr_->stands_still(name, now)) silent_.insert(name);
+        if (pdr_ == nullptr || pdr_->stands_still(name, now, patience_)) silent_.insert(name);  // SAFETY 14
     }
 }
 
@@ -39,6 +52,12 @@ bool PeerWatch::stands_still(const ClusterState& state, const MemberName& member
     const auto sign = signs_.find(member);
     return sign != signs_.end() && sign->second.modified == state.modified(alive_key(member)) &&
            still_for(sign->second, silence_, now) && (pdr_ == nullptr || !pdr_->moves(member, now));
+}
+
+bool PeerWatch::unheard_for(const MemberName& member, Revision alive, std::chrono::milliseconds time,
+                            BootTime now) const {
+    const auto sign = signs_.find(member);
+    return sign != signs_.end() && sign->second.modified == alive && still_for(sign->second, time, now);
 }
 
 std::optional<std::chrono::milliseconds> PeerWatch::age(const MemberName& member, BootTime now) const {

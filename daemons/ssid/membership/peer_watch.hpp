@@ -14,20 +14,21 @@
 
 namespace ssi::cluster {
 
-/// Pure but for the time that is passed in. Looked at once after each committed beat of our own: time in which we
-/// ourselves had no majority never counts against others.
+/// Pure but for the time that is passed in. Time in which we ourselves had no majority never counts against others:
+/// only committed beats of our own make it pass.
 class PeerWatch {
   public:
-    /// `pdr`: of a cluster that has one; must outlive this.
-    PeerWatch(MemberName own, std::chrono::milliseconds silence, std::chrono::milliseconds beat,
-              std::chrono::milliseconds boot_grace, const PdrWatch* pdr = nullptr);
+    /// `timing`: beat, silence, fence, boot. `pdr`: of a cluster that has one; must outlive this.
+    PeerWatch(MemberName own, const TimingConfig& timing, const PdrWatch* pdr = nullptr);
 
     /// After an own committed beat.
     void look(const ClusterState& state, BootTime now);
+    /// Between two of them, as often as is wanted.
+    void look_again(const ClusterState& state, BootTime now);
 
-    /// Joined (or leaving) members, ourselves excepted, whose sign in the engine stood still for `silence` while ours
-    /// moved on. One that we never saw alive since we began to look gets `boot_grace`: after a power cut of all, the
-    /// slower one is booting.
+    /// Joined (or leaving) members, ourselves excepted, whose sign in the engine stood still while ours moved on: for
+    /// `fence` in a cluster with a PDR, whose slots are the better witness, else for `silence`. One that we never saw
+    /// alive since we began to look gets `boot`: after a power cut of all, the slower one is booting.
     [[nodiscard]] const std::set<MemberName>& unheard() const { return unheard_; }
     /// Those of them whose slot on the PDR, if the cluster has one, stands still too: to be fenced (SAFETY 14, R4).
     [[nodiscard]] const std::set<MemberName>& silent() const { return silent_; }
@@ -37,6 +38,9 @@ class PeerWatch {
     /// on the PDR: what an operator's word needs (SAFETY 15). Asked inside the decision, whose repetition may see a
     /// newer state than our last look.
     [[nodiscard]] bool stands_still(const ClusterState& state, const MemberName& member, BootTime now) const;
+    /// Its sign in the engine stood at `alive` for all of `time` while ours moved on.
+    [[nodiscard]] bool unheard_for(const MemberName& member, Revision alive, std::chrono::milliseconds time,
+                                   BootTime now) const;
     /// We are the one who acts for all: the first Joined member, by name, that is neither unheard nor being fenced.
     [[nodiscard]] bool is_coordinator(const ClusterState& state) const;
 
@@ -49,9 +53,12 @@ class PeerWatch {
     };
     [[nodiscard]] bool still_for(const Sign& sign, std::chrono::milliseconds time, BootTime now) const;
 
+    void look(const ClusterState& state, BootTime now, int own_beats);
+
     MemberName own_;
-    std::chrono::milliseconds silence_;
     std::chrono::milliseconds beat_;
+    std::chrono::milliseconds silence_;
+    std::chrono::milliseconds patience_;  ///< Until one that was seen alive is unheard.
     std::chrono::milliseconds boot_grace_;
     std::map<MemberName, Sign> signs_;
     std::set<MemberName> unheard_;

@@ -1,0 +1,45 @@
+#include "daemons/ssid/gate/lease.hpp"
+
+#include <algorithm>
+
+#include "lib/common/mutation.hpp"
+
+namespace ssi::gate {
+
+void Lease::renew(BootTime begun, BootTime now) {
+    const bool over = expired_at_ || (deadline_ && now >= *deadline_);
+    if (over && !mutated(Mutation::kRenewAfterExpiry)) return;
+    if (begun > now || begun + term_ <= now) return;
+    deadline_ = std::max(deadline_.value_or(begun + term_), begun + term_);
+    if (over) expired_at_.reset();
+}
+
+bool Lease::admits(BootTime now) const {
+    return !expired_at_ && deadline_ && now < *deadline_ - std::min(kDoorMargin, term_ / 10);
+}
+
+bool Lease::may_feed(BootTime now) const {
+    if (expired_at_) return now < *expired_at_ + kStopTime;
+    return !deadline_ || now < *deadline_ + kStopTime;
+}
+
+bool Lease::expire(BootTime now) {
+    if (expired_at_ || !deadline_ || now < *deadline_) return false;
+    // Not now: the time to stop the writers begins when the lease ends, however late that is noticed.
+    expired_at_ = deadline_;
+    deadline_.reset();
+    ++generation_;
+    return true;
+}
+
+void Lease::clear() {
+    expired_at_.reset();
+}
+
+void Lease::remember(const Memory& memory) {
+    generation_ = memory.generation;
+    deadline_ = memory.deadline;
+    expired_at_ = memory.expired_at;
+}
+
+}  // namespace ssi::gate

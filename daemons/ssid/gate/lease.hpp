@@ -1,0 +1,60 @@
+#pragma once
+/// The lease of this member (SAFETY 5-8): while it holds, guests may run here. Pure: no clock, no I/O; the same class
+/// decides in ssi-guard and in tests/sim.
+///
+///     none --renew--> held --its time is over--> expired --every writer is gone--> none
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "lib/common/clock.hpp"
+
+namespace ssi::gate {
+
+class Lease {
+  public:
+    /// `term`: T_lease.
+    explicit Lease(std::chrono::milliseconds term) : term_(term) {}
+
+    /// A sign of life was shown that was begun at `begun`: the lease holds until begun + term. No effect while expired
+    /// (also when its time is over and nobody has noticed yet), nor of a time that has not come.
+    void renew(BootTime begun, BootTime now);
+    /// The door may say yes: held, and for a moment longer than an answer needs to take effect.
+    [[nodiscard]] bool admits(BootTime now) const;
+    /// The watchdog may be fed: nothing runs that should not, or the time to stop it is not over yet (SAFETY 7).
+    [[nodiscard]] bool may_feed(BootTime now) const;
+    /// True once when its time is over: the door stays shut, and every writer is to be stopped.
+    [[nodiscard]] bool expire(BootTime now);
+    /// After an expiry every writer was seen to be gone: it may be held anew.
+    void clear();
+
+    [[nodiscard]] bool is_expired() const { return expired_at_.has_value(); }
+    /// When it is over if nobody renews it; none unless held.
+    [[nodiscard]] std::optional<BootTime> deadline() const { return deadline_; }
+    /// Moved on by each expiry.
+    [[nodiscard]] std::uint64_t generation() const { return generation_; }
+
+    /// What the guard must find again after its own restart within one boot (SAFETY 11).
+    struct Memory {
+        std::uint64_t generation = 1;
+        std::optional<BootTime> deadline;
+        std::optional<BootTime> expired_at;
+        friend bool operator==(const Memory&, const Memory&) = default;
+    };
+    [[nodiscard]] Memory memory() const { return {generation_, deadline_, expired_at_}; }
+    void remember(const Memory& memory);
+
+  private:
+    std::chrono::milliseconds term_;
+    std::uint64_t generation_ = 1;
+    std::optional<BootTime> deadline_;
+    std::optional<BootTime> expired_at_;
+};
+
+/// How long after an expiry the watchdog is still fed while the writers are being stopped (SAFETY 7).
+inline constexpr std::chrono::milliseconds kStopTime{1'000};
+/// The door says nothing any more so shortly before the end (SAFETY 8); of a shorter term than 5 s, a tenth.
+inline constexpr std::chrono::milliseconds kDoorMargin{500};
+
+}  // namespace ssi::gate

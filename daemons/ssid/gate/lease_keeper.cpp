@@ -1,0 +1,105 @@
+#include "daemons/ssid/gate/lease_keeper.hpp"
+
+#include <algorithm>
+#include <format>
+#include <utility>
+
+#include "daemons/ssid/gate/spawn.hpp"
+#include "lib/common/log.hpp"
+
+namespace ssi::gate {
+
+LeaseKeeper::LeaseKeeper(boost::asio::any_io_executor executor, Clock& clock, Guard& guard, LeaseFile file,
+                         Settings settings, std::unique_ptr<Watchdog> watchdog)
+    : executor_(std::move(executor)),
+      clock_(clock),
+      guard_(guard),
+      file_(std::move(file)),
+      settings_(settings),
+      watchdog_(std::move(watchdog)),
+      lease_(settings.term) {
+    restore();
+    guard_.may_admit = [this] { return may_admit(); };
+}
+
+void LeaseKeeper::restore() {
+    const auto table = guard_.table();
+    const bool nothing_runs = table && !(*table)->has_qemu();
+    const auto kept = file_.load();
+    if (kept && *kept) {
+        lease_.remember(**kept);
+    } else if (!nothing_runs) {
+        // A guard that kept none let them in: they get one term. If it is there and cannot be read: none.
+        if (!kept) log::error("the lease of this member is lost", kept.error());
+        lease_.remember({1, clock_.now() + (kept ? settings_.term : std::chrono::milliseconds(0)), std::nullopt});
+    }
+    if (lease_.is_expired()) spawn(executor_, stop_writers());
+}
+
+Result<void> LeaseKeeper::may_admit() const {
+    if (lease_.admits(clock_.now())) return {};
+    return failure(ErrorCode::kDoorClosed,
+                   lease_.is_expired()
+                       ? "this member lost its lease: its guests are being stopped, and nothing starts on it"
+                       : "this member holds no lease: it shows no sign of life, neither to the cluster nor on the PDR",
+                   {}, "see: ssictl query ssi; journalctl -u ssi-guard tells what fails");
+}
+
+void LeaseKeeper::renew(BootTime begun) {
+    const auto before = lease_.deadline();
+    lease_.renew(begun, clock_.now());
+    if (!before && lease_.deadline()) log::info("this member holds its lease");
+    if (before != lease_.deadline()) save();
+}
+
+void LeaseKeeper::save() {
+    if (auto saved = file_.save(lease_.memory()); !saved) log::error("the lease is not on disk", saved.error());
+}
+
+boost::asio::awaitable<void> LeaseKeeper::run() {
+    while (true) {
+        const auto now = clock_.now();
+        if (lease_.expire(now)) {
+            save();
+            spawn(executor_, stop_writers());
+        }
+        feed();
+        auto next = settings_.beat;
+        if (const auto deadline = lease_.deadline())
+            next = std::clamp(std::chrono::milliseconds(*deadline - now), std::chrono::milliseconds(1), next);
+        co_await clock_.sleep(next);
+    }
+}
+
+boost::asio::awaitable<void> LeaseKeeper::stop_writers() {
+    log::error(
+        std::format("this member lost its lease: no sign of life was shown for {} ms, every guest here is killed",
+                    settings_.term.count()));
+    co_await guard_.outlive();
+    lease_.clear();
+    save();
+    log::notice("every guest here was stopped; they start again where the cluster lets them");
+}
+
+void LeaseKeeper::feed() {
+    if (!watchdog_) return;
+    if (!lease_.may_feed(clock_.now())) {
+        if (!std::exchange(hungry_, true))
+            log::error("what runs here could not be stopped in time: the watchdog is not fed and resets this host");
+        return;
+    }
+    hungry_ = false;
+    const auto fed = watchdog_->feed();
+    const auto fault = fed ? std::string() : fed.error().text();
+    if (fault != feed_fault_ && !fault.empty()) log::error("the watchdog was not fed", fed.error());
+    feed_fault_ = fault;
+}
+
+Result<void> LeaseKeeper::disarm() {
+    if (!watchdog_) return {};
+    auto disarmed = watchdog_->disarm();
+    if (disarmed) watchdog_.reset();
+    return disarmed;
+}
+
+}  // namespace ssi::gate

@@ -1,0 +1,18 @@
+#include "daemons/ssid/gate/guard_link.hpp"
+#include "lib/common/mutation.hpp"
+
+namespace ssi::cluster {
+
+using namespace std::chrono_literals;
+
+std::optional<std::chrono::milliseconds> SlotSign::dead_after() const {
+    // The watchdog is fed for up to a second after the lease has ended (SAFETY 7); the other second is for clocks that
+    // do not run equally fast, and for the beat that passes before a change is seen.
+    constexpr auto kSlack = 2s;
+    const bool guarded = armed && watchdog_kind == pdr::WatchdogKind::kHardware;
+    if (lease == 0ms || lone) return std::nullopt;
+    if (!guarded && !mutated(Mutation::kUnarmedWatchdogAccepted)) return std::nullopt;
+    return lease + watchdog + kSlack;
+}
+
+}  // namespace ssi::cluster

@@ -1,0 +1,80 @@
+// What this member concludes from the slots on the PDR (SAFETY 5, 13 b).
+#include "daemons/ssid/membership/pdr_watch.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ssi::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+
+const MemberName kOther = MemberName::parse("M2").value();
+const MemberLife kLife{kOther, Incarnation{4}};
+
+/// Looks once a beat; M2's slot says what `slot` says.
+struct Looking {
+    PdrWatch watch{3s, 500ms};
+    BootTime now{100s};
+    SlotSign slot{kOther, Incarnation{4}, 1, 5s, 5s, pdr::WatchdogKind::kHardware, true, false};
+
+    void pass_for(std::chrono::milliseconds time, bool moves, bool fresh = true) {
+        for (const auto end = now + time; now < end; now += 500ms) {
+            if (moves) ++slot.counter;
+            PdrPass pass;
+            pass.fresh = fresh;
+            pass.slots = {slot};
+            watch.look(pass, now);
+        }
+    }
+    [[nodiscard]] bool is_dead() const { return watch.is_dead_by_time(kLife, now).has_value(); }
+};
+
+TEST(PdrWatch, slot_that_stands_still_for_T_dead_under_an_armed_hardware_watchdog_is_a_dead_members) {
+    Looking at;
+    at.pass_for(5s, true);
+    at.pass_for(11s, false);
+    EXPECT_FALSE(at.is_dead()) << "T_dead is 5 + 5 + 2 s";
+    at.pass_for(2s, false);
+    EXPECT_TRUE(at.is_dead());
+    at.pass_for(500ms, true);
+    EXPECT_FALSE(at.is_dead()) << "it moves";
+}
+
+TEST(PdrWatch, time_proves_nothing_without_lease_armed_hardware_watchdog_and_the_same_life) {
+    const auto dead_with = [](auto change) {
+        Looking at;
+        change(at.slot);
+        at.pass_for(5s, true);
+        at.pass_for(60s, false);
+        return at.is_dead();
+    };
+    EXPECT_TRUE(dead_with([](SlotSign&) {}));
+    EXPECT_FALSE(dead_with([](SlotSign& slot) { slot.armed = false; }));
+    EXPECT_FALSE(dead_with([](SlotSign& slot) { slot.watchdog_kind = pdr::WatchdogKind::kSoft; }));
+    EXPECT_FALSE(dead_with([](SlotSign& slot) { slot.watchdog_kind = pdr::WatchdogKind::kNone; }));
+    EXPECT_FALSE(dead_with([](SlotSign& slot) { slot.lease = 0ms; }));
+    EXPECT_FALSE(dead_with([](SlotSign& slot) { slot.lone = true; })) << "SAFETY 3";
+    EXPECT_FALSE(dead_with([](SlotSign& slot) { slot.incarnation = Incarnation{3}; }));
+}
+
+TEST(PdrWatch, passes_that_are_not_fresh_and_time_without_passes_prove_nothing_R4) {
+    Looking stale;
+    stale.pass_for(5s, true);
+    stale.pass_for(60s, false, false);
+    EXPECT_FALSE(stale.is_dead());
+
+    Looking asleep;
+    asleep.pass_for(5s, true);
+    asleep.now += 60s;
+    asleep.pass_for(1s, false);
+    EXPECT_FALSE(asleep.is_dead()) << "we did not look";
+}
+
+TEST(PdrWatch, member_that_never_wrote_is_not_dead_by_time) {
+    Looking at;
+    at.pass_for(60s, false);
+    EXPECT_FALSE(at.watch.is_dead_by_time({MemberName::parse("M3").value(), Incarnation{1}}, at.now));
+}
+
+}  // namespace
+}  // namespace ssi::cluster

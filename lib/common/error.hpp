@@ -20,15 +20,20 @@ enum class ErrorCode : std::uint16_t {
     kHandedOver = 1047,          ///< the right of this guest was handed to another member
     kDoorClosed = 1048,          ///< the member was declared dead or is not ready: nothing starts
     // 2000: members and cluster
-    kNoMajority = 2001,       ///< the engine has no majority or does not answer
-    kMemberNotJoined = 2002,  ///< the target member is not Joined
-    kMemberUnknown = 2003,    ///< no such member in system.toml
-    kDeclaredDead = 2004,     ///< this incarnation of the member was declared dead
-    kMemberAlive = 2005,      ///< set-down of a member that shows signs of life
-    kFenceOpen = 2006,        ///< a fencing of the member is under way
-    kMemberHasGuests = 2007,  ///< orderly leave while guests run
-    kOutcomeUnknown = 2008,   ///< a commit timed out: it may or may not have happened
-    kConflict = 2009,         ///< what was decided on changed again and again
+    kNoMajority = 2001,           ///< the engine has no majority or does not answer
+    kMemberNotJoined = 2002,      ///< the target member is not Joined
+    kMemberUnknown = 2003,        ///< no such member in system.toml
+    kDeclaredDead = 2004,         ///< this incarnation of the member was declared dead
+    kMemberAlive = 2005,          ///< set-down of a member that shows signs of life
+    kFenceOpen = 2006,            ///< a fencing of the member is under way
+    kMemberHasGuests = 2007,      ///< orderly leave while guests run
+    kOutcomeUnknown = 2008,       ///< a commit timed out: it may or may not have happened
+    kConflict = 2009,             ///< what was decided on changed again and again
+    kFencingDisarmed = 2020,      ///< an operator disarmed fencing, or it is so already
+    kMemberInMaintenance = 2021,  ///< an operator works on the member
+    kChangeUnderWay = 2022,       ///< another member is joining or leaving
+    kMemberUnreachable = 2023,    ///< the request needs a member that is Suspended or Unknown
+    kMemberIsolated = 2024,       ///< the member may not join as it is
     // 3000: relocation
     kRelocationFailed = 3001,  ///< the move ended without a change of member
     kRelocationCancelled = 3002,
@@ -61,6 +66,7 @@ enum class ErrorCode : std::uint16_t {
     kTimedOut = 6006,
     kUsage = 6007,              ///< the request itself makes no sense
     kDaemonUnreachable = 6008,  ///< nobody answers on D-Bus
+    kCredentialsUnsafe = 6020,  ///< a file of credentials that others may read, or that makes no sense
 };
 
 /// One error. `what` says what was tried on what and why it failed; `object` is the guest, member, file or device it

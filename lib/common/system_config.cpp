@@ -111,7 +111,7 @@ WatchdogConfig watchdog_of(const toml::value& value) {
 }
 
 MemberConfig parse_member(const toml::value& table) {
-    only_keys(table, {"name", "slot", "host", "watchdog"});
+    only_keys(table, {"name", "slot", "host", "watchdog", "watchdog_device"});
     MemberConfig member;
     member.name = name_of<MemberName>(required(table, "name"));
     const auto& slot_value = required(table, "slot");
@@ -121,6 +121,11 @@ MemberConfig parse_member(const toml::value& table) {
     member.slot = *slot;
     member.host = text_or(table, "host", member.name.str());
     if (table.contains("watchdog")) member.watchdog = watchdog_of(table.at("watchdog"));
+    if (table.contains("watchdog_device")) {
+        member.watchdog_device = text(table.at("watchdog_device"));
+        if (!member.watchdog_device.is_absolute())
+            fault(table.at("watchdog_device"), "a path must be absolute", "begin it with /");
+    }
     return member;
 }
 
@@ -276,11 +281,31 @@ ChannelConfig parse_channel(const toml::value& table, const SystemConfig& config
     return channel;
 }
 
+FenceMethod fence_method_of(const toml::value& value) {
+    const auto word = text(value);
+    for (const auto method : {FenceMethod::kAgent, FenceMethod::kTime, FenceMethod::kOperator})
+        if (word == text_of(method)) return method;
+    fault(value, std::format("there is no method '{}'", word), R"(write "agent", "time" or "operator")");
+}
+
 FenceConfig parse_fence(const toml::value& table, const SystemConfig& config) {
-    only_keys(table, {"name", "agent", "timeout_s", "options", "plugs"});
+    only_keys(table, {"name", "method", "agent", "credentials", "timeout_s", "options", "plugs"});
     FenceConfig fence;
     fence.name = text(required(table, "name"));
+    if (table.contains("method")) fence.method = fence_method_of(table.at("method"));
+    if (fence.method != FenceMethod::kAgent) {
+        for (const auto* key : {"agent", "credentials", "timeout_s", "options", "plugs"})
+            if (table.contains(key))
+                fault(table.at(key), std::format("'{}' belongs to method \"agent\"", key),
+                      "leave it, or 'method', out");
+        return fence;
+    }
     fence.agent = text(required(table, "agent"));
+    if (table.contains("credentials")) {
+        fence.credentials = text(table.at("credentials"));
+        if (!fence.credentials.is_absolute())
+            fault(table.at("credentials"), "a path must be absolute", "write \"/etc/ssi/fence/NAME\"");
+    }
     if (fence.agent.is_relative()) fence.agent = std::filesystem::path("/usr/sbin") / fence.agent;
     // Not scaled: it is the device's time, not ours.
     fence.timeout = seconds_or(table, "timeout_s", fence.timeout, 1.0);
@@ -296,22 +321,48 @@ FenceConfig parse_fence(const toml::value& table, const SystemConfig& config) {
     return fence;
 }
 
+void parse_fences(const toml::value& root, SystemConfig& config) {
+    for (const auto& table : array_of(root, "fence")) {
+        auto fence = parse_fence(table, config);
+        if (std::ranges::contains(config.fences, fence.name, &FenceConfig::name))
+            fault(table.at("name"), std::format("fence {} is defined twice", fence.name),
+                  "give each [[fence]] a name of its own");
+        if (!config.fences.empty() && config.fences.back().method == FenceMethod::kOperator)
+            fault(table, std::format("fence {} is never tried", fence.name),
+                  "move it before the one with method \"operator\"");
+        config.fences.push_back(std::move(fence));
+    }
+}
+
 TimingConfig parse_timing(const toml::value& root) {
     static const toml::value none{toml::table{}};
     const auto& table = root.contains("timing") ? root.at("timing") : none;
-    only_keys(table, {"scale", "beat_s", "silence_s", "boot_s", "hook_s", "right_lifetime_s", "engine_heartbeat_s",
-                      "engine_election_s"});
+    only_keys(table, {"scale", "beat_s", "silence_s", "fence_s", "boot_s", "hook_s", "right_lifetime_s", "lease_s",
+                      "watchdog_s", "engine_heartbeat_s", "engine_election_s"});
     TimingConfig timing;
     timing.scale = table.contains("scale") ? number(table.at("scale"), 0.1, 20) : 1.0;
     timing.beat = seconds_or(table, "beat_s", timing.beat, timing.scale);
     timing.silence = seconds_or(table, "silence_s", timing.silence, timing.scale);
+    timing.fence = seconds_or(table, "fence_s", timing.fence, timing.scale);
     timing.boot = seconds_or(table, "boot_s", timing.boot, 1.0);
     timing.hook = seconds_or(table, "hook_s", timing.hook, timing.scale);
     timing.right_lifetime = seconds_or(table, "right_lifetime_s", timing.right_lifetime, timing.scale);
+    timing.lease = seconds_or(table, "lease_s", timing.lease, timing.scale);
+    timing.watchdog = seconds_or(table, "watchdog_s", timing.watchdog, timing.scale);
     timing.engine_heartbeat = seconds_or(table, "engine_heartbeat_s", timing.engine_heartbeat, timing.scale);
     timing.engine_election = seconds_or(table, "engine_election_s", timing.engine_election, timing.scale);
     if (timing.silence < 4 * timing.beat)
         fault(table, "silence_s must be at least four times beat_s", "a member that misses one beat is not silent");
+    const std::chrono::milliseconds scaled_second(std::llround(1000 * timing.scale));
+    // SAFETY 4: an election must not cost the lease, nor must the one that follows it.
+    if (timing.lease < timing.beat + 2 * timing.engine_election + scaled_second)
+        fault(table, "lease_s must be at least beat_s + 2 * engine_election_s + 1",
+              "an election would end the lease of a healthy member");
+    if (timing.watchdog < 4 * timing.beat)
+        fault(table, "watchdog_s must be at least four times beat_s", "it is fed once a beat");
+    if (timing.fence < 3 * timing.beat || timing.fence > timing.silence)
+        fault(table, "fence_s must be at least three times beat_s, and no more than silence_s",
+              "a member that misses one beat is not to be fenced");
     if (timing.engine_election < 5 * timing.engine_heartbeat)
         fault(table, "engine_election_s must be at least five times engine_heartbeat_s",
               "etcd refuses to start otherwise");
@@ -355,7 +406,7 @@ SystemConfig parse_root(const toml::value& root) {
     config.pdr = parse_pdr(root);
     parse_members(root, config);
     for (const auto& table : array_of(root, "channel")) config.channels.push_back(parse_channel(table, config));
-    for (const auto& table : array_of(root, "fence")) config.fences.push_back(parse_fence(table, config));
+    parse_fences(root, config);
     if (root.contains("tls")) {
         only_keys(root.at("tls"), {"directory"});
         config.pki = text_or(root.at("tls"), "directory", config.pki);
@@ -404,6 +455,18 @@ std::string_view text_of(WatchdogConfig watchdog) {
             break;
     }
     return "none";
+}
+
+std::string_view text_of(FenceMethod method) {
+    switch (method) {
+        case FenceMethod::kTime:
+            return "time";
+        case FenceMethod::kOperator:
+            return "operator";
+        case FenceMethod::kAgent:
+            break;
+    }
+    return "agent";
 }
 
 Result<SystemConfig> parse_system_config(std::string_view text, const std::string& file) {

@@ -27,6 +27,7 @@ struct MemberConfig {
     MemberSlot slot;
     std::string host;  ///< Host name (gethostname) by which a machine knows that it is this member. Default: the name.
     WatchdogConfig watchdog = WatchdogConfig::kNone;
+    std::filesystem::path watchdog_device = "/dev/watchdog0";  ///< Or the socket of a supervisor (gate/watchdog.hpp).
     friend bool operator==(const MemberConfig&, const MemberConfig&) = default;
 };
 
@@ -85,10 +86,22 @@ struct ChannelConfig {
     friend bool operator==(const ChannelConfig&, const ChannelConfig&) = default;
 };
 
-/// One [[fence]]: a program that follows the calling convention of the fence-agents package.
+/// What a [[fence]] does to prove that a silent member is dead.
+enum class FenceMethod {
+    kAgent,     ///< A program cuts its power and confirms that it is off (SAFETY 13 a).
+    kTime,      ///< Its own watchdog must have reset it by now (SAFETY 13 b).
+    kOperator,  ///< Nothing: what stands behind it is not tried, an operator must say it (SAFETY 13 d).
+};
+/// "agent", "time", "operator", as in the file.
+[[nodiscard]] std::string_view text_of(FenceMethod method);
+
+/// One [[fence]]. All but `name` and `method` is of kAgent alone: a program that follows the calling convention of the
+/// fence-agents package.
 struct FenceConfig {
     std::string name;
+    FenceMethod method = FenceMethod::kAgent;
     std::filesystem::path agent;                 ///< Absolute, or found in /usr/sbin.
+    std::filesystem::path credentials;           ///< A file of more options (fence_credentials.hpp); empty: none.
     std::chrono::milliseconds timeout{20'000};   ///< For one call of the agent.
     std::map<std::string, std::string> options;  ///< Passed as key=value lines on standard input.
     std::map<std::string, std::string> plugs;    ///< Member name -> plug; a member not listed uses its own name.
@@ -111,10 +124,14 @@ struct PdrConfig {
 struct TimingConfig {
     double scale = 1.0;                        ///< 0.1 .. 20.
     std::chrono::milliseconds beat{500};       ///< Interval of alive keys.
-    std::chrono::milliseconds silence{3'000};  ///< A member whose alive key stands still this long is fenced.
+    std::chrono::milliseconds silence{3'000};  ///< A member whose alive key stands still this long is silent.
+    std::chrono::milliseconds fence{1'500};    ///< T_fence (SAFETY 14): both signs stand still this long: fence it.
     std::chrono::milliseconds boot{60'000};    ///< Not scaled. Instead of silence, for one not yet seen alive by us.
     std::chrono::milliseconds hook{1'000};     ///< The hook gives up after this (SAFETY 21).
     std::chrono::milliseconds right_lifetime{30'000};  ///< A start not registered within this time is void (SAFETY 8).
+    /// T_lease and W of SAFETY, held by a member of a cluster with a PDR. Both are told in its slot.
+    std::chrono::milliseconds lease{5'000};
+    std::chrono::milliseconds watchdog{5'000};
     std::chrono::milliseconds engine_heartbeat{100};
     std::chrono::milliseconds engine_election{1'000};
 };

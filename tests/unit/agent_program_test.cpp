@@ -111,6 +111,79 @@ TEST_F(AgentProgramTest, status_that_does_not_know_is_not_believed) {
     EXPECT_EQ(off(config("grep -q action=off && exit 0; exit 1\n")).error().code, ErrorCode::kFenceFailed);
 }
 
+class CredentialsTest : public AgentProgramTest {
+  protected:
+    std::filesystem::path credentials(const std::string& text, std::filesystem::perms mode) {
+        const auto path = directory_.path() / "credentials";
+        std::ofstream(path) << text;
+        std::filesystem::permissions(path, mode);
+        return path;
+    }
+    static constexpr auto k0600 = std::filesystem::perms::owner_read | std::filesystem::perms::owner_write;
+    const CredentialsRule mine_{::geteuid()};
+};
+
+TEST_F(CredentialsTest, go_to_the_agents_input_and_cannot_change_what_it_does) {
+    auto with = config(kGood);
+    with.credentials = credentials("# of the lab\n\nlogin=ssi\npasswd=a=b c\n", k0600);
+    AgentProgram agent(with, mine_);
+    ASSERT_TRUE(run(io_, agent.off(member_)));
+    EXPECT_TRUE(file("input").starts_with("ip=10.0.0.1\npassword=secret\nlogin=ssi\npasswd=a=b c\nplug=outlet-7\n"));
+    EXPECT_EQ(read_fence_credentials(credentials("action=on\n", k0600), mine_).error().code,
+              ErrorCode::kCredentialsUnsafe);
+}
+
+TEST_F(CredentialsTest, that_an_agent_repeats_do_not_reach_the_log) {
+    auto with = config("echo 'login ssi with hunter22 refused'; exit 1\n");
+    with.credentials = credentials("passwd=hunter22\n", k0600);
+    AgentProgram agent(with, mine_);
+    const auto error = run(io_, agent.off(member_)).error();
+    EXPECT_NE(error.what.find("login ssi with *** refused"), std::string::npos) << error.what;
+}
+
+TEST_F(CredentialsTest, that_others_may_read_are_refused_by_name_and_the_agent_is_not_called) {
+    auto with = config(kGood);
+    with.credentials = credentials("passwd=hunter22\n", k0600 | std::filesystem::perms::group_read);
+    const auto read = read_fence_credentials(with.credentials, mine_);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ErrorCode::kCredentialsUnsafe);
+    EXPECT_NE(read.error().what.find(with.credentials.string()), std::string::npos);
+    EXPECT_EQ(read.error().remedy, "chmod 0600 " + with.credentials.string());
+    AgentProgram agent(with, mine_);
+    EXPECT_FALSE(run(io_, agent.off(member_)));
+    EXPECT_EQ(file("input"), "");
+}
+
+TEST_F(CredentialsTest, of_another_owner_or_that_make_no_sense_are_refused) {
+    const auto good = credentials("passwd=x\n", k0600);
+    EXPECT_TRUE(read_fence_credentials(good, mine_));
+    EXPECT_EQ(read_fence_credentials(good, {::geteuid() + 1}).error().code, ErrorCode::kCredentialsUnsafe);
+    const auto error = read_fence_credentials(credentials("passwd=x\nhunter22\n", k0600), mine_).error();
+    EXPECT_NE(error.what.find("line 2 is not key=value"), std::string::npos) << error.what;
+    EXPECT_EQ(error.text().find("hunter22"), std::string::npos) << "no value is ever shown";
+    EXPECT_EQ(read_fence_credentials(directory_.path(), mine_).error().code, ErrorCode::kCredentialsUnsafe);
+    EXPECT_EQ(read_fence_credentials(directory_.path() / "absent", mine_).error().code, ErrorCode::kConfigMissing);
+}
+
+TEST_F(AgentProgramTest, test_asks_and_fires_nothing) {
+    std::ofstream(directory_.path() / "power") << "on";
+    AgentProgram agent(config(kGood));
+    const auto status = run(io_, agent.status(member_));
+    EXPECT_TRUE(status.ok);
+    EXPECT_EQ(status.says, "Status: ON");
+    const auto monitor = run(io_, agent.monitor(member_));
+    EXPECT_TRUE(monitor.ok);
+    EXPECT_TRUE(std::filesystem::exists(directory_.path() / "power"));
+    EXPECT_EQ(file("input").find("action=off"), std::string::npos);
+}
+
+TEST_F(AgentProgramTest, test_tells_a_device_that_cannot_be_relied_on) {
+    AgentProgram agent(config("echo 'Unable to connect'; exit 1\n"));
+    const auto status = run(io_, agent.status(member_));
+    EXPECT_FALSE(status.ok);
+    EXPECT_EQ(status.says, "exit status 1: Unable to connect");
+}
+
 /// Waits, bounded, until the process has ended.
 bool ends(pid_t pid) {
     const auto pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));

@@ -1,7 +1,11 @@
 ssi_unit_test(state_test
     state_domain_xml_test.cpp
+    state_evidence_test.cpp
     state_guest_rules_test.cpp
     state_member_rules_test.cpp
+    state_modes_test.cpp
     state_records_test.cpp
     state_relocation_rules_test.cpp
-    LIBS ssi_core)
+    LIBS ssi_api ssi_core)
+target_compile_definitions(state_test PRIVATE SSI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+ssi_unit_test(pdr_watch_test pdr_watch_test.cpp LIBS ssi_core)

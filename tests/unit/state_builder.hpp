@@ -20,11 +20,12 @@ inline GuestName guest(const std::string& name) {
 }
 inline const GuestUuid kUuid = GuestUuid::parse("11111111-2222-3333-4444-555555555501").value();
 inline const DirectoryRecord kDefinition{kUuid, "<domain/>", true};
+inline const OperatorWord kWord{member("MEMBER1"), "root", "work", 1'795'969'800};
 /// kDefinition is that of "g".
 inline DirectoryRecord definition_of(const std::string& name) {
     auto uuid = kUuid.str();
     uuid[0] = static_cast<char>('1' + (name[0] - 'a' + 2) % 8);
-    return {GuestUuid::parse(uuid).value(), kDefinition.xml, true};
+    return {GuestUuid::parse(uuid).value(), kDefinition.xml, true, 1000};
 }
 
 class StateBuilder {
@@ -42,8 +43,13 @@ class StateBuilder {
             EXPECT_TRUE(state_.apply({write.key, write.value, Revision{revision_}}));
         return true;
     }
-    StateBuilder& joined(const std::string& name) {
+    StateBuilder& joining(const std::string& name) {
         commit(decide_admission(state_, member(name)));
+        return *this;
+    }
+    StateBuilder& joined(const std::string& name) {
+        joining(name);
+        commit(decide_joined(state_, life(name)));
         return *this;
     }
     StateBuilder& beat(const std::string& name) {
@@ -52,6 +58,22 @@ class StateBuilder {
     }
     StateBuilder& down(const std::string& name) {
         commit(decide_set_down(state_, member(name), false));
+        return *this;
+    }
+    StateBuilder& free_memory(const std::string& name, std::int64_t mib) {
+        commit(decide_capacity(state_, life(name), mib));
+        return *this;
+    }
+    StateBuilder& policy(const std::string& name, const GuestPolicy& policy) {
+        commit(decide_policy(state_, guest(name), policy));
+        return *this;
+    }
+    StateBuilder& disarmed() {
+        commit(decide_disarm(state_, kWord));
+        return *this;
+    }
+    StateBuilder& in_maintenance(const std::string& name) {
+        commit(decide_maintenance_on(state_, member(name), kWord));
         return *this;
     }
     [[nodiscard]] MemberLife life(const std::string& name) const {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "daemons/ssid/guests/capacity_report.hpp"
 #include "daemons/ssid/guests/domain_xml.hpp"
 
 namespace ssi::cluster {
@@ -19,6 +20,23 @@ TEST(DomainXml, name_uuid_and_policy_are_read) {
         parse_domain_xml(
             domain("<metadata><ssi:guest xmlns:ssi='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
             ->record.restart);
+}
+
+TEST(DomainXml, memory_is_read_in_its_unit) {
+    const auto mib = [](const std::string& memory) { return parse_domain_xml(domain(memory))->record.memory_mib; };
+    EXPECT_EQ(mib("<memory unit='KiB'>1048576</memory>"), 1024);
+    EXPECT_EQ(mib("<memory>2048</memory>"), 2);
+    EXPECT_EQ(mib("<memory unit='GiB'>3</memory>"), 3072);
+    EXPECT_EQ(mib("<memory unit='b'>1</memory>"), 1) << "rounded up";
+    EXPECT_EQ(mib(""), 0);
+    EXPECT_EQ(mib("<memory unit='parsec'>3</memory>"), 0);
+    EXPECT_EQ(mib("<memory>-5</memory>"), 0);
+}
+
+TEST(Capacity, is_what_the_kernel_calls_available) {
+    EXPECT_EQ(available_mib("MemTotal:       16000000 kB\nMemAvailable:    2097152 kB\nBuffers: 1 kB\n"), 2048);
+    EXPECT_EQ(available_mib("MemTotal: 1 kB\n"), std::nullopt);
+    EXPECT_EQ(available_mib("MemAvailable:"), std::nullopt);
 }
 
 TEST(DomainXml, only_our_namespace_counts_whatever_its_prefix) {

@@ -123,6 +123,33 @@ TEST(GuestRules, a_failed_restart_is_passed_on_and_ends_after_some_attempts) {
     EXPECT_TRUE(at.commit(at.start("g", "MEMBER2", "r2"))) << "an operator may start it anywhere";
 }
 
+TEST(GuestRules, guests_of_a_member_in_maintenance_wait_for_its_end) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").running("g", "MEMBER1", "r1");
+    at.in_maintenance("MEMBER1").down("MEMBER1");
+    EXPECT_TRUE(changes_nothing(decide_orphan(at.state(), guest("g"))));
+    EXPECT_EQ(refusal(at.start("g", "MEMBER2", "r2")), ErrorCode::kMemberInMaintenance);
+    ASSERT_TRUE(at.commit(decide_maintenance_off(at.state(), member("MEMBER1"))));
+    ASSERT_TRUE(at.commit(decide_orphan(at.state(), guest("g"))));
+    EXPECT_EQ(at.residency("g")->home, at.life("MEMBER2"));
+}
+
+TEST(GuestRules, nothing_is_placed_on_a_member_in_maintenance) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").joined("MEMBER3").running("g", "MEMBER1", "r1").down("MEMBER1");
+    const auto at_once = decide_orphan(at.state(), guest("g"));
+    at.in_maintenance("MEMBER2");
+    EXPECT_FALSE(at.commit(at_once)) << "decided before the operator's word";
+    ASSERT_TRUE(at.commit(decide_orphan(at.state(), guest("g"))));
+    EXPECT_EQ(at.residency("g")->home, at.life("MEMBER3"));
+    at.in_maintenance("MEMBER3");
+    EXPECT_TRUE(changes_nothing(decide_orphan(at.state(), guest("g")))) << "nobody may take it: it stays Pending";
+    ASSERT_TRUE(at.commit(decide_maintenance_off(at.state(), member("MEMBER2"))));
+    ASSERT_TRUE(at.commit(decide_orphan(at.state(), guest("g")))) << "and goes on to one that may";
+    EXPECT_EQ(at.residency("g")->home, at.life("MEMBER2"));
+    EXPECT_TRUE(at.commit(at.start("g", "MEMBER3", "r2"))) << "its administrator may start it anywhere";
+}
+
 TEST(GuestRules, a_pending_guest_is_placed_anew_when_its_member_dies_too) {
     StateBuilder at;
     at.joined("MEMBER1").joined("MEMBER2").joined("MEMBER3").running("g", "MEMBER1", "r1").down("MEMBER1");
@@ -131,6 +158,103 @@ TEST(GuestRules, a_pending_guest_is_placed_anew_when_its_member_dies_too) {
     at.down(first);
     ASSERT_TRUE(at.commit(decide_orphan(at.state(), guest("g"))));
     EXPECT_NE(at.residency("g")->home.member.str(), first);
+}
+
+TEST(Placement, goes_by_memory_and_counts_what_was_promised) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").joined("MEMBER3");
+    at.running("a", "MEMBER1", "r1").running("b", "MEMBER1", "r2").running("c", "MEMBER1", "r3");
+    at.running("d", "MEMBER3", "r4");
+    at.free_memory("MEMBER2", 1500).free_memory("MEMBER3", 2700).down("MEMBER1");
+    for (const auto* name : {"a", "b", "c"}) at.commit(decide_orphan(at.state(), guest(name)));
+    EXPECT_EQ(at.residency("a")->home.member, member("MEMBER3")) << "2700 left there, 1500 here";
+    EXPECT_EQ(at.residency("b")->home.member, member("MEMBER3")) << "1700 left there";
+    EXPECT_EQ(at.residency("c")->home.member, member("MEMBER2")) << "700 left there: it needs 1000";
+}
+
+TEST(Placement, without_memory_anywhere_takes_the_member_with_the_most) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").joined("MEMBER3").running("a", "MEMBER1", "r1");
+    at.free_memory("MEMBER2", 100).free_memory("MEMBER3", 500).down("MEMBER1");
+    at.commit(decide_orphan(at.state(), guest("a")));
+    EXPECT_EQ(at.residency("a")->home.member, member("MEMBER3"));
+}
+
+TEST(Placement, follows_the_preference_while_the_member_can_take_it) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").joined("MEMBER3");
+    at.running("a", "MEMBER1", "r1").running("b", "MEMBER1", "r2");
+    at.free_memory("MEMBER2", 1500).free_memory("MEMBER3", 9000);
+    at.policy("a", {true, {member("MEMBER2")}, 0, 3}).policy("b", {true, {member("MEMBER2")}, 0, 3}).down("MEMBER1");
+    at.commit(decide_orphan(at.state(), guest("a")));
+    at.commit(decide_orphan(at.state(), guest("b")));
+    EXPECT_EQ(at.residency("a")->home.member, member("MEMBER2"));
+    EXPECT_EQ(at.residency("b")->home.member, member("MEMBER3")) << "a took what MEMBER2 had";
+    at.commit(decide_start_failed(at.state(), guest("a"), at.residency("a")->home, "no disk"));
+    EXPECT_EQ(at.residency("a")->home.member, member("MEMBER3")) << "where it failed it is not tried again at once";
+}
+
+TEST(Placement, memory_is_published_coarsely_and_ends_with_its_life) {
+    StateBuilder at;
+    at.joined("MEMBER1").free_memory("MEMBER1", 5000);
+    EXPECT_TRUE(changes_nothing(decide_capacity(at.state(), at.life("MEMBER1"), 5000 + kCoarseMib)));
+    EXPECT_TRUE(at.commit(decide_capacity(at.state(), at.life("MEMBER1"), 5001 + kCoarseMib)));
+    at.running("a", "MEMBER1", "r1");
+    ASSERT_TRUE(at.commit(decide_capacity(at.state(), at.life("MEMBER1"), 5001 + kCoarseMib)));
+    EXPECT_EQ(at.state().capacity(at.life("MEMBER1"))->guests_mib, 1000);
+    at.joined("MEMBER1");
+    EXPECT_EQ(at.state().capacity(at.life("MEMBER1")), nullptr);
+}
+
+TEST(RestartPolicy, of_the_operator_counts_before_the_definitions) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").running("a", "MEMBER1", "r1").policy("a", {false, {}, 0, 3});
+    at.down("MEMBER1");
+    at.commit(decide_orphan(at.state(), guest("a")));
+    EXPECT_EQ(at.residency("a"), nullptr);
+    EXPECT_EQ(refusal(decide_policy(at.state(), guest("nobody"), {})), ErrorCode::kGuestUnknown);
+}
+
+TEST(RestartPolicy, a_policy_said_at_the_same_moment_is_seen) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").running("a", "MEMBER1", "r1").down("MEMBER1");
+    const auto placed = decide_orphan(at.state(), guest("a"));
+    at.policy("a", {false, {}, 0, 3});
+    EXPECT_FALSE(at.commit(placed));
+}
+
+/// The guest's member dies, and it is started on another one.
+void restart_once(StateBuilder& at, const std::string& run) {
+    const auto dies = at.residency("a")->home.member.str();
+    at.down(dies);
+    at.commit(decide_orphan(at.state(), guest("a")));
+    if (at.residency("a")->attempts < kMaxAttempts) at.running("a", at.residency("a")->home.member.str(), run);
+    at.joined(dies);
+}
+
+TEST(RestartPolicy, a_guest_whose_members_die_again_and_again_is_stopped_at_its_limit) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").running("a", "MEMBER1", "r0").policy("a", {true, {}, 0, 2});
+    restart_once(at, "r1");
+    restart_once(at, "r2");
+    EXPECT_EQ(at.residency("a")->phase, Phase::kRunning);
+    restart_once(at, "r3");
+    EXPECT_EQ(at.residency("a")->phase, Phase::kPending);
+    EXPECT_EQ(at.residency("a")->attempts, kMaxAttempts) << "nobody tries it";
+    EXPECT_NE(at.residency("a")->reason.find("after 2 restarts that did not last"), std::string::npos);
+    at.running("a", "MEMBER2", "r4");
+    EXPECT_EQ(at.residency("a")->restarts, 0) << "its operator starts it, and it counts anew";
+}
+
+TEST(RestartPolicy, a_guest_that_ran_long_enough_counts_anew) {
+    StateBuilder at;
+    at.joined("MEMBER1").joined("MEMBER2").running("a", "MEMBER1", "r0");
+    restart_once(at, "r1");
+    EXPECT_EQ(at.residency("a")->restarts, 1);
+    EXPECT_TRUE(changes_nothing(decide_settled(at.state(), guest("a"), RunId("r0")))) << "another run";
+    ASSERT_TRUE(at.commit(decide_settled(at.state(), guest("a"), RunId("r1"))));
+    EXPECT_EQ(at.residency("a")->restarts, 0);
+    EXPECT_TRUE(changes_nothing(decide_settled(at.state(), guest("a"), RunId("r1"))));
 }
 
 }  // namespace

@@ -19,13 +19,19 @@ const Residency kMoving{kUuid,
                         RunId("r1"),
                         Relocation{{member("MEMBER2"), Incarnation{3}}, RunId("r2"), true, true},
                         2,
-                        "why"};
+                        "why",
+                        1};
 
 TEST(Records, every_kind_survives_its_json_form) {
     expect_round_trip(MemberRecord{MemberState::kLeaving, Incarnation{0xffffffffffffffff}, "reason"});
+    expect_round_trip(MemberRecord{MemberState::kIsolated, Incarnation{3}, "x", "fenced", Incarnation{2}});
+    expect_round_trip(Transition{Transition::Kind::kLeave, member("MEMBER2"), Incarnation{4}});
     expect_round_trip(AliveRecord{Incarnation{1}, 42});
     expect_round_trip(FenceRecord{Incarnation{1}, member("MEMBER2"), Revision{99}});
-    expect_round_trip(DirectoryRecord{kUuid, "<domain>\"ä\"</domain>", false});
+    expect_round_trip(GuestPolicy{false, {member("MEMBER2"), member("MEMBER1")}, -7, 0});
+    expect_round_trip(CapacityRecord{Incarnation{4}, 12'345, 678});
+    expect_round_trip(OperatorWord{member("MEMBER1"), "root", "new \"switch\"", 1'795'969'800});
+    expect_round_trip(DirectoryRecord{kUuid, "<domain>\"ä\"</domain>", false, 512});
     expect_round_trip(kMoving);
     expect_round_trip(MoveRecord{member("MEMBER1"), member("MEMBER2"), RunId("r"), "moved", 1234, 56, ""});
 }
@@ -44,6 +50,11 @@ TEST(Records, a_reason_of_any_bytes_leaves_the_record_readable) {
 TEST(Records, unknown_fields_are_ignored_and_unknown_versions_refused) {
     EXPECT_TRUE(decode<AliveRecord>(R"({"v":1,"incarnation":1,"beat":2,"new":true})"));
     EXPECT_FALSE(decode<AliveRecord>(R"({"v":2,"incarnation":1,"beat":2})"));
+}
+
+TEST(Records, states_that_are_only_seen_are_never_committed) {
+    EXPECT_FALSE(decode<MemberRecord>(encode(MemberRecord{MemberState::kSuspended, Incarnation{1}, ""})));
+    EXPECT_FALSE(decode<MemberRecord>(encode(MemberRecord{MemberState::kUnknown, Incarnation{1}, ""})));
 }
 
 TEST(Records, damaged_residencies_are_refused) {

@@ -1,15 +1,25 @@
 #include "daemons/ssid/api/administration.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <charconv>
+#include <chrono>
 #include <format>
+#include <ranges>
 #include <utility>
 
 #include "daemons/ssid/api/documents.hpp"
+#include "daemons/ssid/api/evidence.hpp"
+#include "daemons/ssid/api/fence_test.hpp"
 #include "daemons/ssid/state/guest_rules.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "lib/common/log.hpp"
 
 namespace ssi::cluster {
 namespace {
+
+/// Of a request in Influx. A join or leave takes a second, a fencing a few.
+constexpr std::chrono::seconds kInfluxPatience(10);
 
 std::string text(const json::Object& document) {
     return boost::json::serialize(document);
@@ -20,19 +30,33 @@ Result<std::string> text(const Result<json::Object>& document) {
     return text(*document);
 }
 
+Result<int> number_in(const std::string& text, std::string_view what, int least, int most) {
+    int number = 0;
+    const auto* end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, number);
+    if (read.ec != std::errc() || read.ptr != end || number < least || number > most)
+        return failure(ErrorCode::kUsage, std::format("'{}' is no {}", text, what), text,
+                       std::format("a whole number from {} to {}", least, most));
+    return number;
+}
+
 }  // namespace
 
 Administration::Administration(const SystemConfig& config, Membership& membership, PeerWatch& watch,
-                               const PdrWatch& pdr, ClusterView& view, Hypervisor& hypervisor, Relocations& relocations,
+                               const PdrWatch& pdr, ClusterView& view, const VoterKeeper& voters,
+                               const EngineHealth& health, Hypervisor& hypervisor, Relocations& relocations,
                                Clock& clock)
     : config_(config),
       membership_(membership),
       watch_(watch),
       pdr_(pdr),
       view_(view),
+      voters_(voters),
+      health_(health),
       hypervisor_(hypervisor),
       relocations_(relocations),
-      clock_(clock) {}
+      clock_(clock),
+      gate_(membership, watch, pdr, view, clock, kInfluxPatience) {}
 
 Result<MemberName> Administration::configured(const std::string& member) const {
     auto name = MemberName::parse(member);
@@ -45,15 +69,34 @@ Result<MemberName> Administration::configured(const std::string& member) const {
 
 Administration::Answer Administration::query_ssi() {
     const auto now = clock_.now();
-    OwnView own{membership_.own(), membership_.has_majority(), {}, {}, {}};
+    OwnView own{gate_.sight(), {}, {}, {}, voters_.seats(), health_.fault()};
     for (const auto& member : config_.members) {
         if (const auto age = watch_.age(member.name, now)) own.heartbeat_ages[member.name] = *age;
         if (const auto age = pdr_.age(member.name, now)) own.pdr_ages[member.name] = *age;
     }
     if (!config_.pdr.device.empty())
         own.pdr = {pdr_.is_readable(now), pdr_.last() ? pdr_.last()->fault : "ssi-guard has not looked at it yet"};
+    if (const auto& pass = pdr_.last())
+        for (const auto& slot : pass->slots) own.slots[slot.member] = slot;
     if (const auto age = membership_.beat_age()) own.heartbeat_ages[membership_.own()] = *age;
     co_return text(query_document(config_, view_.state(), own));
+}
+
+Administration::Answer Administration::why(std::string member) {
+    const auto name = configured(member);
+    if (!name) co_return std::unexpected(name.error());
+    const auto now = clock_.now();
+    const bool is_own = *name == membership_.own();
+    Evidence evidence{gate_.sight(),
+                      is_own ? membership_.beat_age() : watch_.age(*name, now),
+                      pdr_.age(*name, now),
+                      pdr_.is_readable(now),
+                      pdr_.last() ? pdr_.last()->fault : "ssi-guard has not looked at it yet",
+                      {}};
+    if (const auto& pass = pdr_.last())
+        for (const auto& slot : pass->slots)
+            if (slot.member == *name) evidence.slot = slot;
+    co_return text(why_document(config_, view_.state(), *name, evidence));
 }
 
 Administration::Answer Administration::guest_list() {
@@ -71,6 +114,9 @@ Administration::Answer Administration::guest_start(std::string guest, std::strin
     if (!name) co_return std::unexpected(name.error());
     const auto at = member.empty() ? Result<MemberName>(membership_.own()) : configured(member);
     if (!at) co_return std::unexpected(at.error());
+    const bool is_here = *at == membership_.own();
+    if (auto entered = co_await gate_.enter(is_here ? Request::kStart : Request::kStartElsewhere, {*at}); !entered)
+        co_return std::unexpected(entered.error());
     const auto life = view_.state().joined_life(*at);
     if (!life)
         co_return failure(ErrorCode::kMemberNotJoined, std::format("{} is not Joined", at->str()), at->str(),
@@ -112,11 +158,55 @@ Administration::Answer Administration::guest_destroy(std::string guest) {
     co_return text(json::Object{{"v", 1}, {"guest", guest}});
 }
 
+Result<std::vector<MemberName>> Administration::member_list(const std::string& names) const {
+    std::vector<MemberName> members;
+    for (const auto part : std::views::split(names, ',')) {
+        const auto member = configured(std::string(std::string_view(part)));
+        if (!member) return std::unexpected(member.error());
+        if (!std::ranges::contains(members, *member)) members.push_back(*member);
+    }
+    return members;
+}
+
+Administration::Answer Administration::guest_policy(std::string guest, std::string restart, std::string prefer,
+                                                    std::string priority, std::string limit) {
+    const auto name = GuestName::parse(guest);
+    if (!name) co_return std::unexpected(name.error());
+    if (!restart.empty() && restart != "yes" && restart != "no" && restart != "prefer")
+        co_return failure(ErrorCode::kUsage, std::format("'{}' is no way to restart a guest", restart), guest,
+                          "yes, no or prefer");
+    const auto members = member_list(prefer);
+    if (!prefer.empty() && !members) co_return std::unexpected(members.error());
+    const auto new_priority = priority.empty() ? Result<int>(0) : number_in(priority, "priority", -1000, 1000);
+    if (!new_priority) co_return std::unexpected(new_priority.error());
+    const auto new_limit = limit.empty() ? Result<int>(0) : number_in(limit, "limit", 0, 100);
+    if (!new_limit) co_return std::unexpected(new_limit.error());
+
+    const bool changes = !restart.empty() || !prefer.empty() || !priority.empty() || !limit.empty();
+    auto committed = co_await view_.commit([&](const ClusterState& state) -> Result<Transaction> {
+        auto policy = state.policy(*name);
+        if (!restart.empty()) policy.restart = restart != "no";
+        if (restart == "yes") policy.prefer.clear();
+        if (!prefer.empty()) policy.prefer = *members;
+        if (!priority.empty()) policy.priority = *new_priority;
+        if (!limit.empty()) policy.limit = *new_limit;
+        auto decided = decide_policy(state, *name, policy);
+        return changes || !decided ? decided : Transaction{};
+    });
+    if (!committed) co_return std::unexpected(committed.error());
+    if (changes) log::notice(std::format("the restart policy of guest {} was changed", guest), {{"SSI_GUEST", guest}});
+    co_return text(policy_document(view_.state(), *name));
+}
+
 Administration::Answer Administration::relocate_move(std::string guest, std::string member) {
     const auto name = GuestName::parse(guest);
     if (!name) co_return std::unexpected(name.error());
     const auto to = configured(member);
     if (!to) co_return std::unexpected(to.error());
+    std::vector<MemberName> needed{*to};
+    if (const auto* residency = view_.state().residency(*name)) needed.push_back(residency->home.member);
+    if (auto entered = co_await gate_.enter(Request::kRelocate, std::move(needed)); !entered)
+        co_return std::unexpected(entered.error());
     auto moved = co_await relocations_.move(*name, *to);
     if (!moved) co_return std::unexpected(moved.error());
     if (moved->outcome != "moved")
@@ -144,8 +234,58 @@ Administration::Answer Administration::member_set_down(std::string member) {
 }
 
 Administration::Answer Administration::member_leave() {
+    if (auto entered = co_await gate_.enter(Request::kLeave, {}); !entered) co_return std::unexpected(entered.error());
     if (auto left = co_await membership_.leave(); !left) co_return std::unexpected(left.error());
     co_return text(json::Object{{"v", 1}, {"member", membership_.own().str()}, {"state", "Down"}});
+}
+
+Administration::Answer Administration::fence_test(std::string member) {
+    const auto name = configured(member);
+    if (!name) co_return std::unexpected(name.error());
+    co_return text(co_await test_fencing(config_, *name));
+}
+
+OperatorWord Administration::word(std::string who, std::string why) const {
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    return {membership_.own(), std::move(who), std::move(why), now.time_since_epoch().count()};
+}
+
+Administration::Answer Administration::disarm(std::string why, std::string who) {
+    const auto said = word(who, why);
+    auto committed = co_await view_.commit([&](const ClusterState& state) { return decide_disarm(state, said); });
+    if (!committed) co_return std::unexpected(committed.error());
+    log::warning(std::format("fencing is disarmed by {}: nobody is fenced, no guest of a dead member is restarted ({})",
+                             who, why.empty() ? "no reason given" : why));
+    co_return text(fencing_document(view_.state()));
+}
+
+Administration::Answer Administration::arm(std::string who) {
+    auto committed = co_await view_.commit([](const ClusterState& state) { return decide_arm(state); });
+    if (!committed) co_return std::unexpected(committed.error());
+    log::notice(std::format("fencing is armed by {}", who));
+    co_return text(fencing_document(view_.state()));
+}
+
+Administration::Answer Administration::maintenance_on(std::string member, std::string why, std::string who) {
+    const auto name = configured(member);
+    if (!name) co_return std::unexpected(name.error());
+    const auto said = word(who, why);
+    auto committed =
+        co_await view_.commit([&](const ClusterState& state) { return decide_maintenance_on(state, *name, said); });
+    if (!committed) co_return std::unexpected(committed.error());
+    log::warning(std::format("{} is in maintenance by {} ({})", member, who, why.empty() ? "no reason given" : why),
+                 {{"SSI_MEMBER", member}});
+    co_return text(maintenance_document(view_.state(), *name));
+}
+
+Administration::Answer Administration::maintenance_off(std::string member, std::string who) {
+    const auto name = configured(member);
+    if (!name) co_return std::unexpected(name.error());
+    auto committed =
+        co_await view_.commit([&](const ClusterState& state) { return decide_maintenance_off(state, *name); });
+    if (!committed) co_return std::unexpected(committed.error());
+    log::notice(std::format("{} is no longer in maintenance, by {}", member, who), {{"SSI_MEMBER", member}});
+    co_return text(maintenance_document(view_.state(), *name));
 }
 
 }  // namespace ssi::cluster

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "daemons/ssid/api/administration.hpp"
+#include "daemons/ssid/api/engine_administration.hpp"
 #include "lib/common/bus.hpp"
 
 namespace ssi::cluster {
@@ -12,7 +13,7 @@ inline constexpr auto kBusName = "org.kvmssi.Ssid1";
 inline constexpr auto kBusPath = "/org/kvmssi/Ssid1";
 inline constexpr auto kBusInterface = "org.kvmssi.Ssid1";
 
-/// The methods; `administration` must outlive the bus.
-[[nodiscard]] std::vector<Bus::Method> bus_methods(Administration& administration);
+/// The methods; both must outlive the bus.
+[[nodiscard]] std::vector<Bus::Method> bus_methods(Administration& administration, EngineAdministration& engine);
 
 }  // namespace ssi::cluster

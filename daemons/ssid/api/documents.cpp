@@ -12,16 +12,18 @@ namespace {
 using boost::json::array;
 using boost::json::value;
 
-/// Stable: everybody is up, or down for a known reason. Influx: somebody leaves, is being fenced, or guests wait for a
-/// new member. Safe: no majority, nothing new is started.
-std::string_view mode_of(const ClusterState& state, const OwnView& view) {
-    if (!view.has_majority) return "Safe";
-    const bool leaving = std::ranges::any_of(
-        state.members(), [](const auto& item) { return item.second.value.state == MemberState::kLeaving; });
-    const bool orphans = std::ranges::any_of(state.residencies(), [&](const auto& item) {
-        return item.second.value.phase == Phase::kPending || state.is_over(item.second.value.home);
-    });
-    return leaving || orphans || !state.fences().empty() ? "Influx" : "Stable";
+/// null: nobody said so.
+value word_entry(const OperatorWord* word) {
+    if (word == nullptr) return nullptr;
+    const std::chrono::sys_seconds since{std::chrono::seconds(word->since)};
+    return json::Object{
+        {"who", word->who}, {"at", word->at.str()}, {"why", word->why}, {"since", std::format("{:%FT%TZ}", since)}};
+}
+
+value free_mib_of(const ClusterState& state, const MemberName& member) {
+    const auto life = state.joined_life(member);
+    const auto* capacity = life ? state.capacity(*life) : nullptr;
+    return capacity == nullptr ? value(nullptr) : value(capacity->free_mib);
 }
 
 value age_of(const MemberName& member, const std::map<MemberName, std::chrono::milliseconds>& ages) {
@@ -29,23 +31,31 @@ value age_of(const MemberName& member, const std::map<MemberName, std::chrono::m
     return found == ages.end() ? value(nullptr) : value(found->second.count());
 }
 
+bool is_voter(const MemberName& member, const SystemConfig& config, const OwnView& view) {
+    if (view.seats.empty()) return std::ranges::contains(config.voters(), member);
+    return std::ranges::any_of(view.seats, [&](const Seat& seat) { return seat.member == member && !seat.is_learner; });
+}
+
 json::Object member_entry(const MemberConfig& member, const SystemConfig& config, const ClusterState& state,
                           const OwnView& view) {
     const auto* record = state.member(member.name);
-    const auto voters = config.voters();
+    const auto slot = view.slots.find(member.name);
     const auto guests = std::ranges::count_if(
         state.residencies(), [&](const auto& item) { return item.second.value.home.member == member.name; });
     auto reason = record == nullptr ? std::string("never joined") : record->reason;
     if (const auto* intent = state.fence(member.name)) reason = std::format("being fenced by {}", intent->by.str());
     return {{"slot", member.slot.number()},
             {"name", member.name.str()},
-            {"state", text_of(record == nullptr ? MemberState::kDown : record->state)},
+            {"state", text_of(state_seen(state, member.name, view.sight))},
             {"incarnation", record == nullptr ? 0 : std::to_underlying(record->incarnation)},
             {"heartbeat_age_ms", age_of(member.name, view.heartbeat_ages)},
             {"pdr_heartbeat_age_ms", age_of(member.name, view.pdr_ages)},
             {"watchdog", text_of(member.watchdog)},
-            {"voter", std::ranges::find(voters, member.name) != voters.end()},
+            {"slot_record", slot_entry(slot == view.slots.end() ? nullptr : &slot->second)},
+            {"voter", is_voter(member.name, config, view)},
             {"guests", guests},
+            {"free_mib", free_mib_of(state, member.name)},
+            {"maintenance", word_entry(state.maintenance(member.name))},
             {"reason", reason}};
 }
 
@@ -79,12 +89,36 @@ json::Object query_document(const SystemConfig& config, const ClusterState& stat
         pdr = json::Object{
             {"device", config.pdr.device.string()}, {"readable", view.pdr->readable}, {"fault", view.pdr->fault}};
     return {{"v", 1},
-            {"cluster",
-             json::Object{{"name", config.cluster}, {"uuid", config.cluster_uuid}, {"mode", mode_of(state, view)}}},
-            {"member", view.own.str()},
-            {"majority", view.has_majority},
+            {"cluster", json::Object{{"name", config.cluster},
+                                     {"uuid", config.cluster_uuid},
+                                     {"mode", text_of(mode_seen(state, view.sight))}}},
+            {"member", view.sight.own.str()},
+            {"majority", view.sight.has_majority},
             {"pdr", std::move(pdr)},
+            {"fencing", fencing_document(state)},
+            {"engine", json::Object{{"fault", view.engine_fault}}},
             {"members", std::move(members)}};
+}
+
+value slot_entry(const SlotSign* slot) {
+    if (slot == nullptr) return nullptr;
+    const auto dead_after = slot->dead_after();
+    return json::Object{{"incarnation", std::to_underlying(slot->incarnation)},
+                        {"counter", slot->counter},
+                        {"lease_ms", slot->lease.count()},
+                        {"watchdog_ms", slot->watchdog.count()},
+                        {"watchdog_kind", pdr::text_of(slot->watchdog_kind)},
+                        {"armed", slot->armed},
+                        {"lone", slot->lone},
+                        {"dead_after_ms", dead_after ? value(dead_after->count()) : value(nullptr)}};
+}
+
+json::Object fencing_document(const ClusterState& state) {
+    return {{"v", 1}, {"armed", state.disarmed() == nullptr}, {"disarmed", word_entry(state.disarmed())}};
+}
+
+json::Object maintenance_document(const ClusterState& state, const MemberName& member) {
+    return {{"v", 1}, {"member", member.str()}, {"maintenance", word_entry(state.maintenance(member))}};
 }
 
 json::Object guest_list_document(const ClusterState& state) {
@@ -101,10 +135,27 @@ Result<json::Object> guest_document(const ClusterState& state, const GuestName& 
     if (definition == nullptr && state.residency(guest) == nullptr) return unknown_guest(guest);
     auto entry = guest_entry(state, guest);
     entry["v"] = 1;
-    entry["restart"] = definition == nullptr || definition->restart;
+    entry["restart"] = definition == nullptr || state.policy(guest).restart;
+    entry["policy"] = policy_document(state, guest);
+    entry["memory_mib"] = definition == nullptr ? 0 : definition->memory_mib;
     const auto move = state.moves().find(guest);
     entry["last_move"] = move == state.moves().end() ? value(nullptr) : value(move_document(guest, move->second.value));
     return entry;
+}
+
+json::Object policy_document(const ClusterState& state, const GuestName& guest) {
+    const auto policy = state.policy(guest);
+    array prefer;
+    for (const auto& member : policy.prefer) prefer.emplace_back(member.str());
+    const auto* residency = state.residency(guest);
+    return {{"v", 1},
+            {"guest", guest.str()},
+            {"restart", policy.restart},
+            {"prefer", std::move(prefer)},
+            {"priority", policy.priority},
+            {"limit", policy.limit},
+            {"restarts", residency == nullptr ? 0 : residency->restarts},
+            {"origin", state.policies().contains(guest) ? "run-time" : "definition"}};
 }
 
 json::Object move_document(const GuestName& guest, const MoveRecord& move) {

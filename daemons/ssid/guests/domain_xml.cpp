@@ -1,7 +1,11 @@
 #include "daemons/ssid/guests/domain_xml.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <format>
 #include <pugixml.hpp>
+#include <utility>
 
 namespace ssi::cluster {
 namespace {
@@ -24,6 +28,29 @@ bool is_policy(const pugi::xml_node& element) {
     return false;
 }
 
+/// <memory unit="KiB">; KiB also without a unit. Rounded up; 0 when it cannot be understood.
+std::int64_t memory_mib(const pugi::xml_node& memory) {
+    const std::string_view unit = memory.attribute("unit").as_string("KiB");
+    constexpr std::array<std::pair<std::string_view, double>, 14> kUnits{{{"b", 1.0},
+                                                                          {"bytes", 1.0},
+                                                                          {"KB", 1e3},
+                                                                          {"k", 1024.0},
+                                                                          {"KiB", 1024.0},
+                                                                          {"MB", 1e6},
+                                                                          {"M", 1048576.0},
+                                                                          {"MiB", 1048576.0},
+                                                                          {"GB", 1e9},
+                                                                          {"G", 1073741824.0},
+                                                                          {"GiB", 1073741824.0},
+                                                                          {"TB", 1e12},
+                                                                          {"T", 1099511627776.0},
+                                                                          {"TiB", 1099511627776.0}}};
+    const auto found = std::ranges::find(kUnits, unit, &std::pair<std::string_view, double>::first);
+    const double amount = memory.text().as_double(0);
+    if (found == kUnits.end() || !(amount > 0) || amount > 1e15) return 0;
+    return static_cast<std::int64_t>(std::ceil(amount * found->second / 1048576.0));
+}
+
 }  // namespace
 
 Result<DomainDefinition> parse_domain_xml(std::string_view xml) {
@@ -36,7 +63,7 @@ Result<DomainDefinition> parse_domain_xml(std::string_view xml) {
     if (!name) return std::unexpected(name.error());
     auto uuid = GuestUuid::parse(domain.child_value("uuid"));
     if (!uuid) return std::unexpected(uuid.error());
-    DomainDefinition definition{*name, {*uuid, std::string(xml), true}};
+    DomainDefinition definition{*name, {*uuid, std::string(xml), true, memory_mib(domain.child("memory"))}};
     for (const auto element : domain.child("metadata"))
         if (is_policy(element))
             definition.record.restart = std::string_view(element.attribute("restart").as_string("yes")) != "no";

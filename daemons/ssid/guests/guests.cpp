@@ -27,6 +27,15 @@ std::unexpected<Error> not_joined(const MemberName& member) {
                    "ssictl query ssi shows why; wait until it is Joined and try again");
 }
 
+/// Those that are resident anywhere, the most important ones first.
+std::vector<GuestName> by_priority(const ClusterState& state) {
+    std::vector<GuestName> guests;
+    for (const auto& guest : state.residencies() | std::views::keys) guests.push_back(guest);
+    std::ranges::stable_sort(guests, std::ranges::greater{},
+                             [&](const GuestName& guest) { return state.policy(guest).priority; });
+    return guests;
+}
+
 }  // namespace
 
 Guests::Guests(Membership& membership, PeerWatch& watch, ClusterView& view, GuardLink& guard, Hypervisor& hypervisor,
@@ -183,9 +192,10 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
             keep_first(co_await take_back(right, lost->second));
         else
             keep_first(co_await reconcile_right(right));
-    std::erase_if(stray_since_, [&](const auto& stray) {
-        return std::ranges::find(*rights, stray.first, &Right::run) == rights->end();
-    });
+    for (auto* since : {&stray_since_, &restarted_since_})
+        std::erase_if(*since, [&](const auto& entry) {
+            return std::ranges::find(*rights, entry.first, &Right::run) == rights->end();
+        });
 
     std::vector<std::pair<GuestName, Relocation>> arriving;
     for (const auto& [guest, residency] : view_.state().residencies())
@@ -193,7 +203,8 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
     for (const auto& [guest, relocation] : arriving) {
         const auto right = std::ranges::find(*rights, relocation.run, &Right::run);
         const bool is_here =
-            right != rights->end() && (right->state == RightState::kAcquired || right->state == RightState::kReleased);
+            right != rights->end() && (right->state == RightState::kAcquired || right->state == RightState::kReleased ||
+                                       right->state == RightState::kLost);
         const auto* residency = incoming(guest);
         if (residency == nullptr) continue;
         if (is_here || relocation.abort_requested || view_.state().is_over(residency->home))
@@ -215,10 +226,17 @@ boost::asio::awaitable<Result<void>> Guests::reconcile_right(Right right) {
 }
 
 boost::asio::awaitable<Result<void>> Guests::reconcile_home(Right right, Residency residency) {
+    if (right.state == RightState::kLost) co_return co_await restart_lost(right);
     if (residency.phase == Phase::kStarting && right.state != RightState::kGranted)
         co_return co_await view_.commit(
             [&](const ClusterState& state) { return decide_running(state, right.guest, right.run); });
     const bool paused = right.state == RightState::kHandedOver || right.state == RightState::kReleased;
+    if (residency.restarts > 0 && !paused && residency.phase == Phase::kRunning) {
+        const auto since = restarted_since_.try_emplace(right.run, clock_.now()).first->second;
+        if (clock_.now() - since >= kSettled)
+            co_return co_await view_.commit(
+                [&](const ClusterState& state) { return decide_settled(state, right.guest, right.run); });
+    }
     if (!rests_here(right) || !paused) co_return Result<void>{};
     // Paused by its administrator, or left so by a move that was undone: libvirt knows which (SAFETY 22).
     auto domains = co_await hypervisor_.domains();
@@ -233,8 +251,20 @@ boost::asio::awaitable<Result<void>> Guests::reconcile_home(Right right, Residen
     co_return co_await hypervisor_.resume(right.guest);
 }
 
+/// The guard killed it when our lease ran out: it did not end by itself, so it is started again where it can be.
+boost::asio::awaitable<Result<void>> Guests::restart_lost(Right right) {
+    auto committed = co_await view_.commit(
+        [&](const ClusterState& state) { return decide_lost(state, right.guest, right.run, membership_.own()); });
+    if (!committed) co_return committed;
+    const auto* residency = view_.state().residency(right.guest);
+    if (residency != nullptr && residency->run == right.run && !residency->relocation)
+        co_return Result<void>{};  // Nobody there to take it yet: it is not forgotten.
+    co_return co_await guard_.revoke(right.guest, right.run, false);
+}
+
 boost::asio::awaitable<Result<void>> Guests::reconcile_stray(Right right) {
-    if (right.state == RightState::kGranted) co_return co_await guard_.revoke(right.guest, right.run, false);
+    if (right.state == RightState::kGranted || right.state == RightState::kLost)
+        co_return co_await guard_.revoke(right.guest, right.run, false);
     // R1: the cluster does not count on this QEMU. One that was paused for a move may stay for libvirt to end.
     const auto since = stray_since_.try_emplace(right.run, clock_.now()).first->second;
     const bool paused = right.state == RightState::kHandedOver || right.state == RightState::kRegistered;
@@ -263,7 +293,7 @@ boost::asio::awaitable<Result<void>> Guests::resolve_incoming(GuestName guest, R
 /// The destination is dead, and did not say Done or Abort (SAFETY 22).
 boost::asio::awaitable<Result<void>> Guests::take_back(Right right, RunId token) {
     // Not handed over yet: it never ran there, and goes on here.
-    if (right.state != RightState::kHandedOver)
+    if (right.state != RightState::kHandedOver && right.state != RightState::kLost)
         co_return co_await view_.commit(
             [&](const ClusterState& state) { return decide_abort(state, right.guest, token); });
     // R3: it may have run there and written to its disks. What the memory here knows of them is then old, and going on
@@ -275,10 +305,8 @@ boost::asio::awaitable<Result<void>> Guests::take_back(Right right, RunId token)
 
 boost::asio::awaitable<Result<void>> Guests::place_orphans() {
     if (!watch_.is_coordinator(view_.state())) co_return Result<void>{};
-    std::vector<GuestName> guests;
-    for (const auto& guest : view_.state().residencies() | std::views::keys) guests.push_back(guest);
     Result<void> result;
-    for (const auto& guest : guests) {
+    for (const auto& guest : by_priority(view_.state())) {
         auto placed = co_await view_.commit([&](const ClusterState& state) { return decide_orphan(state, guest); });
         if (!placed && result) result = placed;
     }
@@ -287,9 +315,9 @@ boost::asio::awaitable<Result<void>> Guests::place_orphans() {
 
 void Guests::start_pending() {
     const auto& life = membership_.life();
-    if (!life || !membership_.has_majority()) return;
-    for (const auto& [guest, residency] : view_.state().residencies()) {
-        const auto& value = residency.value;
+    if (!life || !membership_.has_majority() || view_.state().maintenance(life->member) != nullptr) return;
+    for (const auto& guest : by_priority(view_.state())) {
+        const auto& value = *view_.state().residency(guest);
         if (value.phase != Phase::kPending || value.home != *life || value.attempts >= kMaxAttempts) continue;
         if (restarting_.insert(guest).second) gate::spawn(executor_, start_one(guest, *life));
     }

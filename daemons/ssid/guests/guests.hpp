@@ -42,6 +42,7 @@ class Guests {
     boost::asio::awaitable<Result<void>> reconcile();
     boost::asio::awaitable<Result<void>> reconcile_right(Right right);
     boost::asio::awaitable<Result<void>> reconcile_home(Right right, Residency residency);
+    boost::asio::awaitable<Result<void>> restart_lost(Right right);
     boost::asio::awaitable<Result<void>> reconcile_stray(Right right);
     boost::asio::awaitable<Result<void>> resolve_incoming(GuestName guest, Relocation relocation);
     boost::asio::awaitable<Result<void>> take_back(Right right, RunId token);
@@ -68,6 +69,7 @@ class Guests {
     std::set<GuestName> restoring_;   ///< `restore begin` came: the next `prepare` is no incoming guest.
     std::set<GuestName> restarting_;  ///< start_one is under way.
     std::map<RunId, BootTime> stray_since_;
+    std::map<RunId, BootTime> restarted_since_;  ///< Runs of restarted guests, until they have settled.
 };
 
 }  // namespace ssi::cluster

@@ -9,9 +9,24 @@
 
 namespace ssi::cluster {
 
+namespace {
+
+/// Of what is decided inside a few commits: as long as silence, which says the same of a member.
+std::chrono::milliseconds stall_time(const TimingConfig& timing) {
+    return 2 * timing.silence;
+}
+
+}  // namespace
+
 Membership::Membership(MemberName own, const TimingConfig& timing, ClusterView& view, GuardLink& guard,
                        BootRecord& boot, Clock& clock)
-    : own_(std::move(own)), timing_(timing), view_(view), guard_(guard), boot_(boot), clock_(clock) {}
+    : own_(std::move(own)),
+      timing_(timing),
+      view_(view),
+      guard_(guard),
+      boot_(boot),
+      clock_(clock),
+      transitions_(stall_time(timing)) {}
 
 bool Membership::has_majority() const {
     return last_beat_ && clock_.now() - *last_beat_ < timing_.silence;
@@ -46,7 +61,7 @@ boost::asio::awaitable<void> Membership::run() {
         auto done = co_await beat(*life_);
         if (done) {
             last_beat_ = begun;
-            if (on_beat) on_beat();
+            if (on_beat) on_beat(begun);
         } else if (done.error().code == ErrorCode::kDeclaredDead && !leaving_ && !has_left_) {
             co_await expel(done.error());
             co_return;
@@ -71,12 +86,28 @@ boost::asio::awaitable<Result<MemberLife>> Membership::admit() {
                           std::format("this host has no record of its incarnation, yet guest {} runs on it",
                                       rights->front().guest.str()),
                           rights->front().guest.str(), "shut its guests down, or reboot it");
-    auto committed = co_await view_.commit([this](const ClusterState& state) { return decide_admission(state, own_); });
+    co_return co_await join();
+}
+
+boost::asio::awaitable<Result<MemberLife>> Membership::join() {
+    if (const auto allowed = may_join(view_.state()); !allowed) {
+        const auto reason = allowed.error().text();
+        auto isolated =
+            co_await view_.commit([&](const ClusterState& state) { return decide_isolated(state, own_, reason); });
+        if (!isolated) co_return std::unexpected(isolated.error());
+        co_return std::unexpected(allowed.error());
+    }
+    const auto stalled = transitions_.look(view_.state(), clock_.now());
+    auto committed =
+        co_await view_.commit([&](const ClusterState& state) { return decide_admission(state, own_, stalled); });
     if (!committed) co_return std::unexpected(committed.error());
-    const auto life = view_.state().joined_life(own_);
-    if (!life) co_return failure(ErrorCode::kConflict, "the admission was overtaken by another change", own_.str());
-    if (auto stored = boot_.store(life->incarnation); !stored) co_return std::unexpected(stored.error());
-    co_return *life;
+    const auto* record = view_.state().member(own_);
+    const MemberLife life{own_, record == nullptr ? Incarnation{} : record->incarnation};
+    committed = co_await view_.commit([&](const ClusterState& state) { return decide_joined(state, life); });
+    if (!committed) co_return std::unexpected(committed.error());
+    // Last: without it the next ssid of this boot is admitted anew, and nothing has run by this admission.
+    if (auto stored = boot_.store(life.incarnation); !stored) co_return std::unexpected(stored.error());
+    co_return life;
 }
 
 boost::asio::awaitable<Result<MemberLife>> Membership::rejoin(Incarnation incarnation) {
@@ -106,8 +137,22 @@ boost::asio::awaitable<void> Membership::expel(const Error& why) {
     view_.changed().notify();
 }
 
+boost::asio::awaitable<Result<void>> Membership::begin_leave(const MemberLife& life) {
+    const auto deadline = clock_.now() + kLeavePatience;
+    while (true) {
+        const auto seen = view_.changed().count();
+        const auto stalled = transitions_.look(view_.state(), clock_.now());
+        auto done =
+            co_await view_.commit([&](const ClusterState& state) { return decide_leaving(state, life, stalled); });
+        const bool waits = !done && done.error().code == ErrorCode::kChangeUnderWay;
+        if (!waits || clock_.now() >= deadline) co_return done;
+        co_await wait_change_or_time(view_.changed(), seen, clock_, timing_.beat);
+        if (auto fresh = co_await view_.refresh(); !fresh) co_return fresh;
+    }
+}
+
 boost::asio::awaitable<Result<void>> Membership::leave_now(const MemberLife& life) {
-    auto done = co_await view_.commit([life](const ClusterState& state) { return decide_leaving(state, life); });
+    auto done = co_await begin_leave(life);
     if (!done) co_return done;
     // From here on nobody sends a guest here; whatever was committed before is seen by a fresh read.
     if (done = co_await view_.refresh(); !done) co_return done;

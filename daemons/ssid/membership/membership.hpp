@@ -7,6 +7,7 @@
 
 #include "daemons/ssid/gate/guard_link.hpp"
 #include "daemons/ssid/membership/cluster_view.hpp"
+#include "daemons/ssid/membership/transition_watch.hpp"
 #include "lib/common/system_config.hpp"
 
 namespace ssi::cluster {
@@ -37,16 +38,24 @@ class Membership {
     /// Time since our last committed beat; none before the first.
     [[nodiscard]] std::optional<std::chrono::milliseconds> beat_age() const;
 
-    /// Orderly leave (ssictl member leave): refused while guests are here. A QEMU that the cluster does not count on,
-    /// as one left over of a move away, is killed.
+    /// Orderly leave (ssictl member leave): refused while guests are here. While another member joins or leaves it
+    /// waits, at most kLeavePatience. A QEMU that the cluster does not count on, as one left over of a move away, is
+    /// killed.
     boost::asio::awaitable<Result<void>> leave();
 
-    /// Called after each committed beat.
-    std::function<void()> on_beat;
+    /// Called after each committed beat with the time before its submission, from which a renewal counts (SAFETY 5).
+    std::function<void(BootTime begun)> on_beat;
+    /// Asked before each admission; an Error leaves this member Isolated with its text, and it is asked again. Not
+    /// asked when ssid alone was restarted: guests may run then.
+    std::function<Result<void>(const ClusterState&)> may_join = [](const ClusterState&) { return Result<void>{}; };
+
+    static constexpr std::chrono::seconds kLeavePatience{15};
 
   private:
     boost::asio::awaitable<Result<MemberLife>> admit();
+    boost::asio::awaitable<Result<MemberLife>> join();
     boost::asio::awaitable<Result<MemberLife>> rejoin(Incarnation incarnation);
+    boost::asio::awaitable<Result<void>> begin_leave(const MemberLife& life);
     boost::asio::awaitable<Result<void>> beat(const MemberLife& life);
     boost::asio::awaitable<void> expel(const Error& why);
     boost::asio::awaitable<Result<void>> leave_now(const MemberLife& life);
@@ -57,6 +66,7 @@ class Membership {
     GuardLink& guard_;
     BootRecord& boot_;
     Clock& clock_;
+    TransitionWatch transitions_;
     std::optional<MemberLife> life_;
     std::optional<BootTime> last_beat_;
     std::uint64_t beats_ = 0;

@@ -32,6 +32,14 @@ Result<void> put_record(RecordMap<Name, Record>& map, const std::string& name, c
     return {};
 }
 
+template <class Record>
+Result<void> put_single(std::optional<Versioned<Record>>& place, const std::string& value, Revision modified) {
+    auto record = decode<Record>(value);
+    if (!record) return std::unexpected(record.error());
+    place = {*std::move(record), modified};
+    return {};
+}
+
 template <class Name, class Record>
 void erase_record(RecordMap<Name, Record>& map, const std::string& name) {
     if (auto parsed = Name::parse(name)) map.erase(*parsed);
@@ -72,7 +80,12 @@ Result<void> ClusterState::put(const std::string& key, const std::string& value,
     if (kind == "members") return put_record(members_, name, value, modified);
     if (kind == "alive") return put_record(alive_, name, value, modified);
     if (kind == "fences") return put_record(fences_, name, value, modified);
+    if (kind == "cluster" && name == "transition") return put_single(transition_, value, modified);
+    if (kind == "cluster" && name == "disarmed") return put_single(disarmed_, value, modified);
+    if (kind == "maintenance") return put_record(maintenances_, name, value, modified);
     if (kind == "directory") return put_record(directory_, name, value, modified);
+    if (kind == "policies") return put_record(policies_, name, value, modified);
+    if (kind == "capacity") return put_record(capacities_, name, value, modified);
     if (kind == "residency") return put_record(residencies_, name, value, modified);
     if (kind == "moves") return put_record(moves_, name, value, modified);
     return {};
@@ -83,7 +96,12 @@ void ClusterState::erase(const std::string& key) {
     if (kind == "members") erase_record(members_, name);
     if (kind == "alive") erase_record(alive_, name);
     if (kind == "fences") erase_record(fences_, name);
+    if (kind == "cluster" && name == "transition") transition_.reset();
+    if (kind == "cluster" && name == "disarmed") disarmed_.reset();
+    if (kind == "maintenance") erase_record(maintenances_, name);
     if (kind == "directory") erase_record(directory_, name);
+    if (kind == "policies") erase_record(policies_, name);
+    if (kind == "capacity") erase_record(capacities_, name);
     if (kind == "residency") erase_record(residencies_, name);
     if (kind == "moves") erase_record(moves_, name);
 }
@@ -99,11 +117,26 @@ const MemberRecord* ClusterState::member(const MemberName& name) const {
 const FenceRecord* ClusterState::fence(const MemberName& name) const {
     return find_value(fences_, name);
 }
+const OperatorWord* ClusterState::maintenance(const MemberName& name) const {
+    return find_value(maintenances_, name);
+}
 const Residency* ClusterState::residency(const GuestName& name) const {
     return find_value(residencies_, name);
 }
 const DirectoryRecord* ClusterState::definition(const GuestName& name) const {
     return find_value(directory_, name);
+}
+
+GuestPolicy ClusterState::policy(const GuestName& name) const {
+    if (const auto* said = find_value(policies_, name); said != nullptr) return *said;
+    GuestPolicy policy;
+    const auto* defined = definition(name);
+    policy.restart = defined != nullptr && defined->restart;
+    return policy;
+}
+const CapacityRecord* ClusterState::capacity(const MemberLife& life) const {
+    const auto* record = find_value(capacities_, life.member);
+    return record != nullptr && record->incarnation == life.incarnation ? record : nullptr;
 }
 
 bool ClusterState::may_take_guests(const MemberLife& life) const {

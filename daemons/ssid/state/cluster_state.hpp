@@ -35,13 +35,24 @@ class ClusterState {
     [[nodiscard]] const RecordMap<MemberName, MemberRecord>& members() const { return members_; }
     [[nodiscard]] const RecordMap<MemberName, AliveRecord>& alive() const { return alive_; }
     [[nodiscard]] const RecordMap<MemberName, FenceRecord>& fences() const { return fences_; }
+    [[nodiscard]] const RecordMap<MemberName, OperatorWord>& maintenances() const { return maintenances_; }
     [[nodiscard]] const RecordMap<GuestName, DirectoryRecord>& directory() const { return directory_; }
+    [[nodiscard]] const RecordMap<GuestName, GuestPolicy>& policies() const { return policies_; }
     [[nodiscard]] const RecordMap<GuestName, Residency>& residencies() const { return residencies_; }
     [[nodiscard]] const RecordMap<GuestName, MoveRecord>& moves() const { return moves_; }
 
     [[nodiscard]] const MemberRecord* member(const MemberName& name) const;
     [[nodiscard]] const FenceRecord* fence(const MemberName& name) const;
+    /// Who joins or leaves; none if nobody does.
+    [[nodiscard]] const Transition* transition() const { return transition_ ? &transition_->value : nullptr; }
+    /// Whose word it is that nobody is fenced, or not this member; none if fencing is armed.
+    [[nodiscard]] const OperatorWord* disarmed() const { return disarmed_ ? &disarmed_->value : nullptr; }
+    [[nodiscard]] const OperatorWord* maintenance(const MemberName& name) const;
     [[nodiscard]] const Residency* residency(const GuestName& name) const;
+    /// What an operator said, else what its definition says.
+    [[nodiscard]] GuestPolicy policy(const GuestName& name) const;
+    /// What this life published last; none if nothing.
+    [[nodiscard]] const CapacityRecord* capacity(const MemberLife& life) const;
     [[nodiscard]] const DirectoryRecord* definition(const GuestName& name) const;
 
     /// Joined in exactly this incarnation, and no fencing of it is open.
@@ -58,7 +69,12 @@ class ClusterState {
     RecordMap<MemberName, MemberRecord> members_;
     RecordMap<MemberName, AliveRecord> alive_;
     RecordMap<MemberName, FenceRecord> fences_;
+    std::optional<Versioned<Transition>> transition_;
+    std::optional<Versioned<OperatorWord>> disarmed_;
+    RecordMap<MemberName, OperatorWord> maintenances_;
     RecordMap<GuestName, DirectoryRecord> directory_;
+    RecordMap<GuestName, GuestPolicy> policies_;
+    RecordMap<MemberName, CapacityRecord> capacities_;
     RecordMap<GuestName, Residency> residencies_;
     RecordMap<GuestName, MoveRecord> moves_;
     /// Every known key's last change, deletions included until the next reset.

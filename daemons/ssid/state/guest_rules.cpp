@@ -1,8 +1,10 @@
 #include "daemons/ssid/state/guest_rules.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <format>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "daemons/ssid/state/member_rules.hpp"
@@ -19,6 +21,10 @@ std::unexpected<Error> refuse_start(const ClusterState& state, const StartReques
             ErrorCode::kGuestBusy,
             std::format("guest {} is moving from {} to {}", guest, member, residency.relocation->to.member.str()),
             guest, "wait until the move has ended: ssictl relocate status " + guest);
+    if (state.is_over(residency.home) && state.maintenance(residency.home.member) != nullptr)
+        return failure(ErrorCode::kMemberInMaintenance,
+                       std::format("guest {} ran on {}, which is down and in maintenance", guest, member), guest,
+                       "ssictl maintenance off " + member);
     if (state.is_over(residency.home))
         return failure(ErrorCode::kGuestBusy,
                        std::format("guest {} ran on {}, which is down; its restart is being decided", guest, member),
@@ -31,6 +37,25 @@ std::unexpected<Error> refuse_start(const ClusterState& state, const StartReques
                    std::format("to move it here: ssictl relocate move {} {}", guest, request.at.member.str()));
 }
 
+std::int64_t memory_of(const ClusterState& state, const GuestName& guest) {
+    const auto* definition = state.definition(guest);
+    return definition == nullptr ? 0 : definition->memory_mib;
+}
+
+/// What this life would have free when all that are on their way to it, but for `guest`, have started.
+std::optional<std::int64_t> memory_left(const ClusterState& state, const MemberLife& life, const GuestName& guest) {
+    const auto* capacity = state.capacity(life);
+    if (capacity == nullptr) return std::nullopt;
+    auto left = capacity->free_mib;
+    for (const auto& [other, residency] : state.residencies()) {
+        const auto& value = residency.value;
+        const bool starts = value.home == life && (value.phase == Phase::kPending || value.phase == Phase::kStarting);
+        const bool arrives = value.relocation && value.relocation->to == life;
+        if (other != guest && (starts || arrives)) left -= memory_of(state, other);
+    }
+    return left;
+}
+
 Transaction set_residency(const ClusterState& state, const GuestName& guest, std::optional<Residency> residency) {
     std::optional<std::string> value;
     if (residency) value = encode(*residency);
@@ -40,14 +65,26 @@ Transaction set_residency(const ClusterState& state, const GuestName& guest, std
 /// Nothing of it runs any more: restart policy and placement decide.
 Transaction restart_or_forget(const ClusterState& state, const GuestName& guest, const Residency& residency,
                               const std::string& why) {
-    const auto* definition = state.definition(guest);
-    if (definition == nullptr || !definition->restart) return set_residency(state, guest, std::nullopt);
-    const auto target = choose_member(state, residency.home.member);
+    // An operator works on the member: its guests wait for the end of that.
+    const auto& home = residency.home.member;
+    const bool has_ended_there = residency.phase != Phase::kPending && state.is_over(residency.home);
+    if (has_ended_there && state.maintenance(home) != nullptr) return {};
+    const auto policy = state.policy(guest);
+    if (state.definition(guest) == nullptr || !policy.restart) return set_residency(state, guest, std::nullopt);
+    const auto target = choose_member(state, guest, home);
     if (!target) return {};
-    auto transaction =
-        set_residency(state, guest, Residency{residency.uuid, Phase::kPending, *target, RunId{}, {}, 0, why});
+    Residency next{residency.uuid, Phase::kPending, *target, RunId{}, {}, 0, why, residency.restarts};
+    if (residency.phase != Phase::kPending) ++next.restarts;
+    if (next.restarts > policy.limit) {
+        next.attempts = kMaxAttempts;
+        next.reason = std::format("{}, after {} restarts that did not last: not tried again", why, policy.limit);
+    }
+    auto transaction = set_residency(state, guest, next);
+    transaction.conditions.push_back(unchanged(state, policy_key(guest)));
     // Not to a member that is leaving or being declared dead at this moment.
     transaction.conditions.push_back(unchanged(state, member_key(target->member)));
+    transaction.conditions.push_back(unchanged(state, maintenance_key(target->member)));
+    if (home != target->member) transaction.conditions.push_back(unchanged(state, maintenance_key(home)));
     return transaction;
 }
 
@@ -65,10 +102,13 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
                        std::format("the cluster knows guest {} with UUID {}, not {}", guest, known->uuid.str(),
                                    request.definition.uuid.str()),
                        guest, "give one of the two another name");
+    int restarts = 0;
     if (const auto* residency = state.residency(request.guest); residency != nullptr) {
         if (residency->run == request.run) return Transaction{};
         // Pending runs nowhere, so any member may take it; its own member loses the race and is refused.
         if (residency->phase != Phase::kPending) return refuse_start(state, request, *residency);
+        // Of one that is tried no more this is an operator's start.
+        if (residency->attempts < kMaxAttempts) restarts = residency->restarts;
     }
     // R1: libvirt lets a definition be renamed on one member while the guest runs on another under its first name.
     for (const auto& [other, residency] : state.residencies())
@@ -77,7 +117,7 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
                            std::format("guest {} has the UUID of guest {}, which is on {}", guest, other.str(),
                                        residency.value.home.member.str()),
                            guest, std::format("shut {} down first, or give {} another UUID", other.str(), guest));
-    const Residency residency{request.definition.uuid, Phase::kStarting, request.at, request.run, {}, 0, ""};
+    const Residency residency{request.definition.uuid, Phase::kStarting, request.at, request.run, {}, 0, "", restarts};
     auto transaction = set_residency(state, request.guest, residency);
     for (const auto& key : {member_key(request.at.member), fence_key(request.at.member), directory_key(request.guest)})
         transaction.conditions.push_back(unchanged(state, key));
@@ -109,6 +149,14 @@ Result<Transaction> decide_release(const ClusterState& state, const GuestName& g
     return set_residency(state, guest, next);
 }
 
+Result<Transaction> decide_lost(const ClusterState& state, const GuestName& guest, const RunId& run,
+                                const MemberName& member) {
+    const auto* residency = state.residency(guest);
+    if (residency == nullptr || run.empty() || residency->run != run) return Transaction{};
+    if (residency->relocation) return decide_release(state, guest, run);
+    return restart_or_forget(state, guest, *residency, std::format("{} lost its lease", member.str()));
+}
+
 Result<Transaction> decide_orphan(const ClusterState& state, const GuestName& guest) {
     const auto* residency = state.residency(guest);
     if (residency == nullptr) return Transaction{};
@@ -124,7 +172,9 @@ Result<Transaction> decide_orphan(const ClusterState& state, const GuestName& gu
         return Transaction{};
     }
     if (residency->phase == Phase::kPending) {
-        if (state.may_take_guests(residency->home)) return Transaction{};
+        const bool may_stay =
+            state.may_take_guests(residency->home) && state.maintenance(residency->home.member) == nullptr;
+        if (may_stay) return Transaction{};
         return restart_or_forget(state, guest, *residency, residency->reason);
     }
     if (!home_over) return Transaction{};
@@ -138,7 +188,7 @@ Result<Transaction> decide_start_failed(const ClusterState& state, const GuestNa
     auto next = *residency;
     next.attempts = std::min(next.attempts + 1, kMaxAttempts);
     next.reason = reason;
-    if (const auto other = choose_member(state, at.member)) next.home = *other;
+    if (const auto other = choose_member(state, guest, at.member)) next.home = *other;
     return set_residency(state, guest, next);
 }
 
@@ -150,17 +200,54 @@ Result<Transaction> decide_forget_pending(const ClusterState& state, const Guest
     return set_residency(state, guest, std::nullopt);
 }
 
-std::optional<MemberLife> choose_member(const ClusterState& state, const MemberName& avoid) {
+std::optional<MemberLife> choose_member(const ClusterState& state, const GuestName& guest, const MemberName& avoid) {
+    const auto policy = state.policy(guest);
+    const auto needed = memory_of(state, guest);
     std::map<MemberName, int> guests;
-    for (const auto& [guest, residency] : state.residencies()) ++guests[residency.value.home.member];
+    for (const auto& [name, residency] : state.residencies()) ++guests[residency.value.home.member];
+    const auto rank = [&](const MemberLife& life) {
+        const auto left = memory_left(state, life, guest);
+        const auto preferred = std::ranges::find(policy.prefer, life.member) - policy.prefer.begin();
+        return std::tuple(life.member == avoid, left && *left < needed, preferred, -left.value_or(0),
+                          guests[life.member]);
+    };
     std::optional<MemberLife> best;
     for (const auto& [name, record] : state.members()) {
         const MemberLife life{name, record.value.incarnation};
-        if (!state.may_take_guests(life)) continue;
-        const auto rank = [&](const MemberName& member) { return std::pair(member == avoid, guests[member]); };
-        if (!best || rank(name) < rank(best->member)) best = life;
+        if (!state.may_take_guests(life) || state.maintenance(name) != nullptr) continue;
+        if (!best || rank(life) < rank(*best)) best = life;
     }
     return best;
+}
+
+Result<Transaction> decide_capacity(const ClusterState& state, const MemberLife& life, std::int64_t free_mib) {
+    if (!state.joined_life(life.member) || state.joined_life(life.member) != life) return Transaction{};
+    CapacityRecord now{life.incarnation, free_mib, 0};
+    for (const auto& [guest, residency] : state.residencies())
+        if (residency.value.home == life && residency.value.phase != Phase::kPending)
+            now.guests_mib += memory_of(state, guest);
+    const auto differs = [](std::int64_t one, std::int64_t other) { return std::abs(one - other) > kCoarseMib; };
+    const auto* before = state.capacity(life);
+    if (before != nullptr && !differs(before->free_mib, now.free_mib) && !differs(before->guests_mib, now.guests_mib))
+        return Transaction{};
+    return Transaction{{unchanged(state, member_key(life.member))}, {{capacity_key(life.member), encode(now)}}};
+}
+
+Result<Transaction> decide_settled(const ClusterState& state, const GuestName& guest, const RunId& run) {
+    const auto* residency = state.residency(guest);
+    if (residency == nullptr || residency->run != run || residency->phase != Phase::kRunning ||
+        residency->restarts == 0)
+        return Transaction{};
+    auto settled = *residency;
+    settled.restarts = 0;
+    return set_residency(state, guest, settled);
+}
+
+Result<Transaction> decide_policy(const ClusterState& state, const GuestName& guest, const GuestPolicy& policy) {
+    if (state.definition(guest) == nullptr && state.residency(guest) == nullptr)
+        return failure(ErrorCode::kGuestUnknown, std::format("the cluster knows no guest {}", guest.str()), guest.str(),
+                       "a guest is known from its first start on; ssictl guest list shows them");
+    return Transaction{{unchanged(state, policy_key(guest))}, {{policy_key(guest), encode(policy)}}};
 }
 
 }  // namespace ssi::cluster

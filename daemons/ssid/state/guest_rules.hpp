@@ -2,6 +2,8 @@
 /// Rules about where a single guest runs (R1). Pure, as member_rules. A residency is released only by who holds it:
 /// everything is keyed by (guest, member, incarnation, run) (SAFETY 18).
 
+#include <chrono>
+
 #include "daemons/ssid/state/cluster_state.hpp"
 
 namespace ssi::cluster {
@@ -25,8 +27,14 @@ struct StartRequest {
 /// alone.
 [[nodiscard]] Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run);
 
+/// The QEMU of this run was killed because the lease of its member ran out: Pending by restart policy and placement; in
+/// a relocation as decide_release. No writes: not this run's, or nobody there to take it.
+[[nodiscard]] Result<Transaction> decide_lost(const ClusterState& state, const GuestName& guest, const RunId& run,
+                                              const MemberName& member);
+
 /// What becomes of a guest whose member's life is over: Pending on another member by restart policy and placement, back
-/// to the source of a relocation, or gone. No writes: nothing to do, or nobody there to take it.
+/// to the source of a relocation, or gone. No writes: nothing to do, or nobody there to take it, or the member is in
+/// maintenance and its guests wait.
 [[nodiscard]] Result<Transaction> decide_orphan(const ClusterState& state, const GuestName& guest);
 
 /// A start of a Pending guest failed at `at`: the next member is to try. After kMaxAttempts it stays Pending with the
@@ -38,8 +46,24 @@ inline constexpr int kMaxAttempts = 6;
 /// The operator gives up the restart of a Pending guest.
 [[nodiscard]] Result<Transaction> decide_forget_pending(const ClusterState& state, const GuestName& guest);
 
-/// The Joined member with the fewest guests that is not `avoid`; if there is none but `avoid`, that; none if nobody is
-/// Joined. Ties: the lower name.
-[[nodiscard]] std::optional<MemberLife> choose_member(const ClusterState& state, const MemberName& avoid);
+/// Where to start a guest: a Joined member that is not in maintenance; `avoid` only if there is no other. Of these one
+/// with memory enough, as far as that is known, what was promised to others taken off; of these the one that its policy
+/// prefers, else the one with the most memory left, then the fewest guests, then the lower name. None if nobody is
+/// Joined.
+[[nodiscard]] std::optional<MemberLife> choose_member(const ClusterState& state, const GuestName& guest,
+                                                      const MemberName& avoid);
+
+/// What a member publishes of its memory, if it differs from what it published last by more than kCoarse of either.
+inline constexpr std::int64_t kCoarseMib = 256;
+[[nodiscard]] Result<Transaction> decide_capacity(const ClusterState& state, const MemberLife& life,
+                                                  std::int64_t free_mib);
+
+/// A guest that ran so long after a restart has got over it: earlier restarts count no more.
+inline constexpr std::chrono::minutes kSettled{10};
+[[nodiscard]] Result<Transaction> decide_settled(const ClusterState& state, const GuestName& guest, const RunId& run);
+
+/// The operator's policy of a guest. Refused (kGuestUnknown) for one that the cluster does not know.
+[[nodiscard]] Result<Transaction> decide_policy(const ClusterState& state, const GuestName& guest,
+                                                const GuestPolicy& policy);
 
 }  // namespace ssi::cluster

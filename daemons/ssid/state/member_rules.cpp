@@ -1,6 +1,8 @@
 #include "daemons/ssid/state/member_rules.hpp"
 
+#include <algorithm>
 #include <format>
+#include <iterator>
 #include <utility>
 
 namespace ssi::cluster {
@@ -22,15 +24,66 @@ std::unexpected<Error> life_is_over(const MemberLife& life) {
         life.member.str(), "reboot this host: it joins again with a new incarnation");
 }
 
-Transaction set_member(const ClusterState& state, const MemberName& member, const MemberRecord& record) {
+/// Writes the record; what was once judged of the member stays with it.
+Transaction set_member(const ClusterState& state, const MemberName& member, MemberRecord record) {
+    if (const auto* before = state.member(member); before != nullptr && record.verdict.empty()) {
+        record.verdict = before->verdict;
+        record.declared_dead = before->declared_dead;
+    }
     return {{unchanged(state, member_key(member))}, {{member_key(member), encode(record)}}};
+}
+
+MemberRecord dead(Incarnation incarnation, const std::string& reason) {
+    return {MemberState::kDown, incarnation, reason, reason, incarnation};
+}
+
+/// One join or leave at a time: the transition key is taken by it.
+Result<void> begin_transition(const ClusterState& state, const Transition& wanted, const Stalled& stalled,
+                              Transaction& transaction) {
+    transaction.conditions.push_back(unchanged(state, transition_key()));
+    transaction.writes.push_back({transition_key(), encode(wanted)});
+    const auto* open = state.transition();
+    if (open == nullptr || open->member == wanted.member) return {};
+    const bool joins = open->kind == Transition::Kind::kJoin;
+    if (stalled != open->member)
+        return failure(ErrorCode::kChangeUnderWay,
+                       std::format("{} is {} at this moment", open->member.str(), joins ? "joining" : "leaving"),
+                       open->member.str(), "wait and look again: ssictl query ssi");
+    const auto* record = state.member(open->member);
+    if (!joins || record == nullptr || record->state != MemberState::kJoining) return {};
+    const auto voided =
+        set_member(state, open->member, {MemberState::kDown, record->incarnation, "its join was not completed"});
+    std::ranges::copy(voided.conditions, std::back_inserter(transaction.conditions));
+    std::ranges::copy(voided.writes, std::back_inserter(transaction.writes));
+    return {};
+}
+
+/// Ends the member's own join or leave, if one is open.
+void end_transition(const ClusterState& state, const MemberName& member, Transaction& transaction) {
+    const auto* open = state.transition();
+    if (open == nullptr || open->member != member) return;
+    transaction.conditions.push_back(unchanged(state, transition_key()));
+    transaction.writes.push_back({transition_key(), std::nullopt});
+}
+
+bool is_up(const MemberRecord& record) {
+    return record.state == MemberState::kJoined || record.state == MemberState::kLeaving;
+}
+
+/// What an admission and a refusal to admit have in common: a new life, and no fencing under way.
+Result<Incarnation> next_life(const ClusterState& state, const MemberName& member) {
+    if (state.fence(member) != nullptr)
+        return failure(ErrorCode::kFenceOpen, std::format("a fencing of {} is under way", member.str()), member.str(),
+                       "it joins by itself when the fencing has ended");
+    const auto* record = state.member(member);
+    return next(record == nullptr ? Incarnation{} : record->incarnation);
 }
 
 /// This life is the member's current one and in one of the states that count as up.
 Result<const MemberRecord*> current(const ClusterState& state, const MemberLife& life) {
     const auto* record = state.member(life.member);
     if (record == nullptr) return unknown_member(life.member);
-    if (record->incarnation != life.incarnation || record->state == MemberState::kDown) return life_is_over(life);
+    if (record->incarnation != life.incarnation || !is_up(*record)) return life_is_over(life);
     return record;
 }
 
@@ -40,15 +93,41 @@ Unchanged unchanged(const ClusterState& state, const std::string& key) {
     return {key, state.modified(key)};
 }
 
-Result<Transaction> decide_admission(const ClusterState& state, const MemberName& member) {
-    if (state.fence(member) != nullptr)
-        return failure(ErrorCode::kFenceOpen, std::format("a fencing of {} is under way", member.str()), member.str(),
-                       "it joins by itself when the fencing has ended");
-    const auto* record = state.member(member);
-    const auto incarnation = next(record == nullptr ? Incarnation{} : record->incarnation);
-    auto transaction = set_member(state, member, {MemberState::kJoined, incarnation, ""});
+Result<Transaction> decide_admission(const ClusterState& state, const MemberName& member, const Stalled& stalled) {
+    const auto incarnation = next_life(state, member);
+    if (!incarnation) return std::unexpected(incarnation.error());
+    auto transaction = set_member(state, member, {MemberState::kJoining, *incarnation, ""});
     transaction.conditions.push_back(unchanged(state, fence_key(member)));
-    transaction.writes.push_back({alive_key(member), encode(AliveRecord{incarnation, 0})});
+    transaction.writes.push_back({alive_key(member), encode(AliveRecord{*incarnation, 0})});
+    const Transition wanted{Transition::Kind::kJoin, member, *incarnation};
+    if (auto begun = begin_transition(state, wanted, stalled, transaction); !begun)
+        return std::unexpected(begun.error());
+    return transaction;
+}
+
+Result<Transaction> decide_joined(const ClusterState& state, const MemberLife& life) {
+    const auto* record = state.member(life.member);
+    const bool is_its = record != nullptr && record->incarnation == life.incarnation;
+    if (is_its && record->state == MemberState::kJoined) return Transaction{};
+    if (!is_its || record->state != MemberState::kJoining)
+        return failure(ErrorCode::kChangeUnderWay,
+                       std::format("the join of {} was overtaken by another change", life.member.str()),
+                       life.member.str(), "it is tried again");
+    auto transaction = set_member(state, life.member, {MemberState::kJoined, life.incarnation, ""});
+    end_transition(state, life.member, transaction);
+    return transaction;
+}
+
+Result<Transaction> decide_isolated(const ClusterState& state, const MemberName& member, std::string reason) {
+    const auto incarnation = next_life(state, member);
+    if (!incarnation) return std::unexpected(incarnation.error());
+    const auto* record = state.member(member);
+    const bool is_so = record != nullptr && record->state == MemberState::kIsolated;
+    if (is_so && record->reason == reason) return Transaction{};
+    auto transaction = set_member(
+        state, member, {MemberState::kIsolated, is_so ? record->incarnation : *incarnation, std::move(reason)});
+    transaction.conditions.push_back(unchanged(state, fence_key(member)));
+    end_transition(state, member, transaction);
     return transaction;
 }
 
@@ -58,12 +137,26 @@ Result<Transaction> decide_alive(const ClusterState& state, const MemberLife& li
                        {{alive_key(life.member), encode(AliveRecord{life.incarnation, beat})}}};
 }
 
+Result<void> may_fence(const ClusterState& state, const MemberName& target) {
+    if (const auto* word = state.disarmed(); word != nullptr)
+        return failure(ErrorCode::kFencingDisarmed,
+                       std::format("fencing is disarmed, by {} on {}", word->who, word->at.str()), target.str(),
+                       "ssictl arm");
+    if (const auto* word = state.maintenance(target); word != nullptr)
+        return failure(ErrorCode::kMemberInMaintenance,
+                       std::format("{} is in maintenance, by {} on {}", target.str(), word->who, word->at.str()),
+                       target.str(), "ssictl maintenance off " + target.str());
+    return {};
+}
+
 Result<Transaction> decide_fence(const ClusterState& state, const FenceRequest& request) {
     const auto& [by, target, alive_seen, owner_silent] = request;
     const auto* record = state.member(target);
     if (record == nullptr) return unknown_member(target);
-    if (record->state == MemberState::kDown)
-        return failure(ErrorCode::kMemberNotJoined, std::format("{} is Down already", target.str()), target.str());
+    if (auto allowed = may_fence(state, target); !allowed) return std::unexpected(allowed.error());
+    if (!is_up(*record))
+        return failure(ErrorCode::kMemberNotJoined,
+                       std::format("{} is {}: nothing runs on it", target.str(), text_of(record->state)), target.str());
     if (auto own = current(state, by); !own) return std::unexpected(own.error());
     if (state.modified(alive_key(target)) != alive_seen)
         return failure(ErrorCode::kMemberAlive, std::format("{} shows signs of life again", target.str()),
@@ -82,7 +175,8 @@ Result<Transaction> decide_fence(const ClusterState& state, const FenceRequest& 
     const FenceRecord intent{record->incarnation, by.member, alive_seen};
     return Transaction{
         {unchanged(state, member_key(target)), unchanged(state, alive_key(target)), unchanged(state, fence_key(target)),
-         unchanged(state, member_key(by.member)), unchanged(state, fence_key(by.member))},
+         unchanged(state, member_key(by.member)), unchanged(state, fence_key(by.member)),
+         unchanged(state, disarmed_key()), unchanged(state, maintenance_key(target))},
         {{fence_key(target), encode(intent)}}};
 }
 
@@ -99,7 +193,8 @@ Result<Transaction> decide_dead(const ClusterState& state, const MemberName& by,
         return failure(ErrorCode::kMemberAlive,
                        std::format("{} showed a sign of life after it was fenced", target.str()), target.str(),
                        "check that the fence agent cuts the power of the right machine");
-    auto transaction = set_member(state, target, {MemberState::kDown, record->incarnation, std::move(reason)});
+    auto transaction = set_member(state, target, dead(record->incarnation, reason));
+    end_transition(state, target, transaction);
     transaction.conditions.push_back(unchanged(state, fence_key(target)));
     transaction.conditions.push_back(unchanged(state, alive_key(target)));
     transaction.writes.push_back({fence_key(target), std::nullopt});
@@ -119,23 +214,63 @@ Result<Transaction> decide_set_down(const ClusterState& state, const MemberName&
     if (sign_moving)
         return failure(ErrorCode::kMemberAlive, std::format("{} shows signs of life", target.str()), target.str(),
                        "shut the host down in order, or cut its power, and try again");
-    auto transaction = set_member(state, target, {MemberState::kDown, record->incarnation, "set down by the operator"});
+    auto transaction = set_member(state, target, dead(record->incarnation, "set down by the operator"));
+    end_transition(state, target, transaction);
     transaction.conditions.push_back(unchanged(state, alive_key(target)));
     transaction.conditions.push_back(unchanged(state, fence_key(target)));
     transaction.writes.push_back({fence_key(target), std::nullopt});
     return transaction;
 }
 
-Result<Transaction> decide_leaving(const ClusterState& state, const MemberLife& life) {
+Result<Transaction> decide_disarm(const ClusterState& state, const OperatorWord& word) {
+    if (state.disarmed() != nullptr) return Transaction{};
+    Transaction transaction{{unchanged(state, disarmed_key())}, {{disarmed_key(), encode(word)}}};
+    for (const auto& [name, record] : state.members()) {
+        if (const auto* intent = state.fence(name); intent != nullptr)
+            return failure(ErrorCode::kFenceOpen, std::format("{} is being fenced by {}", name.str(), intent->by.str()),
+                           name.str(), "wait for its end (ssictl query ssi) and try again");
+        transaction.conditions.push_back(unchanged(state, fence_key(name)));
+    }
+    return transaction;
+}
+
+Result<Transaction> decide_arm(const ClusterState& state) {
+    if (state.disarmed() == nullptr) return Transaction{};
+    return Transaction{{unchanged(state, disarmed_key())}, {{disarmed_key(), std::nullopt}}};
+}
+
+Result<Transaction> decide_maintenance_on(const ClusterState& state, const MemberName& target,
+                                          const OperatorWord& word) {
+    if (state.member(target) == nullptr) return unknown_member(target);
+    if (state.maintenance(target) != nullptr) return Transaction{};
+    if (const auto* intent = state.fence(target); intent != nullptr)
+        return failure(ErrorCode::kFenceOpen, std::format("{} is being fenced by {}", target.str(), intent->by.str()),
+                       target.str(), "wait for its end (ssictl query ssi) and try again");
+    return Transaction{{unchanged(state, maintenance_key(target)), unchanged(state, fence_key(target))},
+                       {{maintenance_key(target), encode(word)}}};
+}
+
+Result<Transaction> decide_maintenance_off(const ClusterState& state, const MemberName& target) {
+    if (state.maintenance(target) == nullptr) return Transaction{};
+    return Transaction{{unchanged(state, maintenance_key(target))}, {{maintenance_key(target), std::nullopt}}};
+}
+
+Result<Transaction> decide_leaving(const ClusterState& state, const MemberLife& life, const Stalled& stalled) {
     const auto record = current(state, life);
     if (!record) return std::unexpected(record.error());
     if ((*record)->state == MemberState::kLeaving) return Transaction{};
-    return set_member(state, life.member, {MemberState::kLeaving, life.incarnation, ""});
+    auto transaction = set_member(state, life.member, {MemberState::kLeaving, life.incarnation, ""});
+    const Transition wanted{Transition::Kind::kLeave, life.member, life.incarnation};
+    if (auto begun = begin_transition(state, wanted, stalled, transaction); !begun)
+        return std::unexpected(begun.error());
+    return transaction;
 }
 
 Result<Transaction> decide_left(const ClusterState& state, const MemberLife& life) {
     const MemberRecord left{MemberState::kDown, life.incarnation, "left"};
-    if (const auto* record = state.member(life.member); record != nullptr && *record == left) return Transaction{};
+    if (const auto* record = state.member(life.member); record != nullptr && record->incarnation == left.incarnation &&
+                                                        record->state == left.state && record->reason == left.reason)
+        return Transaction{};
     if (auto record = current(state, life); !record) return std::unexpected(record.error());
     for (const auto& [guest, residency] : state.residencies()) {
         const bool here = residency.value.phase != Phase::kPending && residency.value.home == life;
@@ -148,6 +283,7 @@ Result<Transaction> decide_left(const ClusterState& state, const MemberLife& lif
     auto transaction = set_member(state, life.member, left);
     transaction.conditions.push_back(unchanged(state, fence_key(life.member)));
     transaction.writes.push_back({fence_key(life.member), std::nullopt});
+    end_transition(state, life.member, transaction);
     return transaction;
 }
 
@@ -155,7 +291,9 @@ Result<Transaction> decide_stay(const ClusterState& state, const MemberLife& lif
     const auto record = current(state, life);
     if (!record) return std::unexpected(record.error());
     if ((*record)->state == MemberState::kJoined) return Transaction{};
-    return set_member(state, life.member, {MemberState::kJoined, life.incarnation, ""});
+    auto transaction = set_member(state, life.member, {MemberState::kJoined, life.incarnation, ""});
+    end_transition(state, life.member, transaction);
+    return transaction;
 }
 
 }  // namespace ssi::cluster

@@ -9,9 +9,21 @@ namespace ssi::cluster {
 /// Condition that a key has not changed since this state (also that it does not exist).
 [[nodiscard]] Unchanged unchanged(const ClusterState& state, const std::string& key);
 
-/// Admits `member` after its boot with the next incarnation (SAFETY 18). Nothing of an earlier life may run on it.
-/// Refused (kFenceOpen) while a fencing of it is open (SAFETY 14).
-[[nodiscard]] Result<Transaction> decide_admission(const ClusterState& state, const MemberName& member);
+/// A change of another member that has not moved on for long, as the caller saw: it does not hold up ours. A join that
+/// is overtaken so is void; nothing ran by it.
+using Stalled = std::optional<MemberName>;
+
+/// Admits `member` after its boot with the next incarnation, as Joining (SAFETY 18). Nothing of an earlier life may run
+/// on it. Refused (kFenceOpen) while a fencing of it is open (SAFETY 14), and (kChangeUnderWay) while another member
+/// joins or leaves.
+[[nodiscard]] Result<Transaction> decide_admission(const ClusterState& state, const MemberName& member,
+                                                   const Stalled& stalled = {});
+/// Joining becomes Joined: guests may come. Refused (kChangeUnderWay) when the admission was overtaken.
+[[nodiscard]] Result<Transaction> decide_joined(const ClusterState& state, const MemberLife& life);
+/// Instead of an admission: the member may not join as it is. Its guests of before are lost with its boot, as by an
+/// admission. Refused as an admission, but other members' changes do not matter.
+[[nodiscard]] Result<Transaction> decide_isolated(const ClusterState& state, const MemberName& member,
+                                                  std::string reason);
 
 /// The sign of life (SAFETY 4). Refused (kDeclaredDead) when this life is over.
 [[nodiscard]] Result<Transaction> decide_alive(const ClusterState& state, const MemberLife& life, std::uint64_t beat);
@@ -24,9 +36,14 @@ struct FenceRequest {
     bool owner_silent = false;  ///< Who holds the open intent, if there is one, is silent too.
 };
 
-/// The intent to fence (SAFETY 14). Takes over an intent whose owner is not Joined any more or silent. Refused
-/// (kMemberAlive) when the sign has moved, (kFenceOpen) when a live member does it already, or when we are being fenced
-/// ourselves, (kMemberNotJoined) when there is nobody to fence.
+/// Whether an operator lets this member be fenced, or be taken for dead by time. Refused: kFencingDisarmed,
+/// kMemberInMaintenance.
+[[nodiscard]] Result<void> may_fence(const ClusterState& state, const MemberName& target);
+
+/// The intent to fence (SAFETY 14); every proof but the operator's word begins with it. Refused as may_fence says.
+/// Takes over an intent whose owner is not Joined any more or silent. Refused (kMemberAlive) when the sign has moved,
+/// (kFenceOpen) when a live member does it already, or when we are being fenced ourselves, (kMemberNotJoined) when
+/// there is nobody to fence.
 [[nodiscard]] Result<Transaction> decide_fence(const ClusterState& state, const FenceRequest& request);
 
 /// The verdict after a confirmed fence: Down. Refused (kMemberAlive) when the target's sign moved after the intent.
@@ -42,8 +59,20 @@ struct FenceRequest {
 [[nodiscard]] Result<Transaction> decide_set_down(const ClusterState& state, const MemberName& target,
                                                   bool sign_moving);
 
-/// First step of an orderly leave: nobody sends guests here any more.
-[[nodiscard]] Result<Transaction> decide_leaving(const ClusterState& state, const MemberLife& life);
+/// Nobody is fenced from now on, for work on the network or its power (armed again: decide_arm). An open intent and
+/// this exclude each other (kFenceOpen): whichever commits first. It is not an error when it is so already: the first
+/// word stays.
+[[nodiscard]] Result<Transaction> decide_disarm(const ClusterState& state, const OperatorWord& word);
+[[nodiscard]] Result<Transaction> decide_arm(const ClusterState& state);
+
+/// The same for one member, whose guests are then not restarted elsewhere either, and which is given none.
+[[nodiscard]] Result<Transaction> decide_maintenance_on(const ClusterState& state, const MemberName& target,
+                                                        const OperatorWord& word);
+[[nodiscard]] Result<Transaction> decide_maintenance_off(const ClusterState& state, const MemberName& target);
+
+/// First step of an orderly leave: nobody sends guests here any more. Refused (kChangeUnderWay) as an admission.
+[[nodiscard]] Result<Transaction> decide_leaving(const ClusterState& state, const MemberLife& life,
+                                                 const Stalled& stalled = {});
 /// Last step: Down. Refused (kMemberHasGuests) while a guest is resident, or on its way, here.
 [[nodiscard]] Result<Transaction> decide_left(const ClusterState& state, const MemberLife& life);
 /// Back to Joined after a leave that was refused, or that a restart of ssid interrupted.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <format>
+#include <span>
 #include <utility>
 
 #include "lib/common/json_message.hpp"
@@ -16,8 +18,15 @@ constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{{{Phase::kSt
                                                                      {Phase::kRunning, "Running"},
                                                                      {Phase::kRelocating, "Relocating"},
                                                                      {Phase::kPending, "Pending"}}};
-constexpr std::array<std::pair<MemberState, std::string_view>, 3> kStates{
-    {{MemberState::kDown, "Down"}, {MemberState::kJoined, "Joined"}, {MemberState::kLeaving, "Leaving"}}};
+constexpr std::array<std::pair<MemberState, std::string_view>, 7> kStates{{{MemberState::kDown, "Down"},
+                                                                           {MemberState::kJoining, "Joining"},
+                                                                           {MemberState::kJoined, "Joined"},
+                                                                           {MemberState::kLeaving, "Leaving"},
+                                                                           {MemberState::kIsolated, "Isolated"},
+                                                                           {MemberState::kSuspended, "Suspended"},
+                                                                           {MemberState::kUnknown, "Unknown"}}};
+constexpr std::array<std::pair<Transition::Kind, std::string_view>, 2> kTransitions{
+    {{Transition::Kind::kJoin, "join"}, {Transition::Kind::kLeave, "leave"}}};
 
 template <class Table, class Value>
 std::string_view name_in(const Table& table, Value value) {
@@ -61,6 +70,15 @@ class Reader {
     template <class Name>
     Name name(std::string_view field) {
         return keep(Name::parse(text(field)));
+    }
+    template <class Name>
+    std::vector<Name> names(std::string_view field) {
+        std::vector<Name> found;
+        const auto* list = object_.if_contains(field);
+        if (list == nullptr || !list->is_array()) return found;
+        for (const auto& entry : list->get_array())
+            found.push_back(keep(Name::parse(entry.is_string() ? std::string(entry.get_string()) : std::string())));
+        return found;
     }
     template <class Table>
     auto one_of(const Table& table, std::string_view field) {
@@ -117,16 +135,20 @@ std::string encode(const MemberRecord& record) {
     return text({{"v", 1},
                  {"state", text_of(record.state)},
                  {"incarnation", std::to_underlying(record.incarnation)},
-                 {"reason", fit_for_json(record.reason)}});
+                 {"reason", fit_for_json(record.reason)},
+                 {"verdict", fit_for_json(record.verdict)},
+                 {"declared_dead", std::to_underlying(record.declared_dead)}});
 }
 
 template <>
 Result<MemberRecord> decode(std::string_view json) {
     Reader reader(json::parse(json, "members record"));
     MemberRecord record;
-    record.state = reader.one_of(kStates, "state");
+    record.state = reader.one_of(std::span(kStates).first<5>(), "state");
     record.incarnation = reader.incarnation("incarnation");
     record.reason = reader.text_or("reason");
+    record.verdict = reader.text_or("verdict");
+    record.declared_dead = Incarnation{static_cast<std::uint64_t>(reader.number_or("declared_dead"))};
     return reader.finish(std::move(record));
 }
 
@@ -138,6 +160,23 @@ template <>
 Result<AliveRecord> decode(std::string_view json) {
     Reader reader(json::parse(json, "alive record"));
     return reader.finish(AliveRecord{reader.incarnation("incarnation"), reader.number("beat")});
+}
+
+std::string encode(const Transition& record) {
+    return text({{"v", 1},
+                 {"kind", name_in(kTransitions, record.kind)},
+                 {"member", record.member.str()},
+                 {"incarnation", std::to_underlying(record.incarnation)}});
+}
+
+template <>
+Result<Transition> decode(std::string_view json) {
+    Reader reader(json::parse(json, "transition record"));
+    Transition record;
+    record.kind = reader.one_of(kTransitions, "kind");
+    record.member = reader.name<MemberName>("member");
+    record.incarnation = reader.incarnation("incarnation");
+    return reader.finish(std::move(record));
 }
 
 std::string encode(const FenceRecord& record) {
@@ -157,8 +196,31 @@ Result<FenceRecord> decode(std::string_view json) {
     return reader.finish(std::move(record));
 }
 
+std::string encode(const OperatorWord& record) {
+    return text({{"v", 1},
+                 {"at", record.at.str()},
+                 {"who", fit_for_json(record.who)},
+                 {"why", fit_for_json(record.why)},
+                 {"since", record.since}});
+}
+
+template <>
+Result<OperatorWord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "operator's word"));
+    OperatorWord record;
+    record.at = reader.name<MemberName>("at");
+    record.who = reader.text_or("who");
+    record.why = reader.text_or("why");
+    record.since = reader.number_or("since");
+    return reader.finish(std::move(record));
+}
+
 std::string encode(const DirectoryRecord& record) {
-    return text({{"v", 1}, {"uuid", record.uuid.str()}, {"xml", record.xml}, {"restart", record.restart}});
+    return text({{"v", 1},
+                 {"uuid", record.uuid.str()},
+                 {"xml", record.xml},
+                 {"restart", record.restart},
+                 {"memory_mib", record.memory_mib}});
 }
 
 template <>
@@ -168,7 +230,43 @@ Result<DirectoryRecord> decode(std::string_view json) {
     record.uuid = reader.name<GuestUuid>("uuid");
     record.xml = reader.text("xml");
     record.restart = reader.boolean_or("restart", true);
+    record.memory_mib = reader.number_or("memory_mib");
     return reader.finish(std::move(record));
+}
+
+std::string encode(const GuestPolicy& record) {
+    boost::json::array prefer;
+    for (const auto& member : record.prefer) prefer.emplace_back(member.str());
+    return text({{"v", 1},
+                 {"restart", record.restart},
+                 {"prefer", std::move(prefer)},
+                 {"priority", record.priority},
+                 {"limit", record.limit}});
+}
+
+template <>
+Result<GuestPolicy> decode(std::string_view json) {
+    Reader reader(json::parse(json, "policies record"));
+    GuestPolicy record;
+    record.restart = reader.boolean_or("restart", true);
+    record.prefer = reader.names<MemberName>("prefer");
+    record.priority = static_cast<int>(reader.number_or("priority"));
+    record.limit = static_cast<int>(reader.number_or("limit"));
+    return reader.finish(std::move(record));
+}
+
+std::string encode(const CapacityRecord& record) {
+    return text({{"v", 1},
+                 {"incarnation", std::to_underlying(record.incarnation)},
+                 {"free_mib", record.free_mib},
+                 {"guests_mib", record.guests_mib}});
+}
+
+template <>
+Result<CapacityRecord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "capacity record"));
+    return reader.finish(CapacityRecord{reader.incarnation("incarnation"), reader.number_or("free_mib"),
+                                        reader.number_or("guests_mib")});
 }
 
 std::string encode(const Residency& record) {
@@ -179,6 +277,7 @@ std::string encode(const Residency& record) {
                         {"incarnation", std::to_underlying(record.home.incarnation)},
                         {"run", record.run.str()},
                         {"attempts", record.attempts},
+                        {"restarts", record.restarts},
                         {"reason", fit_for_json(record.reason)}};
     if (record.relocation) {
         const auto& relocation = *record.relocation;
@@ -200,6 +299,7 @@ Result<Residency> decode(std::string_view json) {
     record.home = {reader.name<MemberName>("member"), reader.incarnation("incarnation")};
     record.run = RunId(reader.text("run"));
     record.attempts = static_cast<int>(reader.number_or("attempts"));
+    record.restarts = static_cast<int>(reader.number_or("restarts"));
     record.reason = reader.text_or("reason");
     if (auto part = reader.part("relocation")) {
         record.relocation = Relocation{{part->name<MemberName>("to"), part->incarnation("incarnation")},
@@ -252,8 +352,23 @@ std::string alive_key(const MemberName& name) {
 std::string fence_key(const MemberName& name) {
     return key("fences", name.str());
 }
+std::string transition_key() {
+    return key("cluster", "transition");
+}
+std::string disarmed_key() {
+    return key("cluster", "disarmed");
+}
+std::string maintenance_key(const MemberName& name) {
+    return key("maintenance", name.str());
+}
 std::string directory_key(const GuestName& name) {
     return key("directory", name.str());
+}
+std::string policy_key(const GuestName& name) {
+    return key("policies", name.str());
+}
+std::string capacity_key(const MemberName& name) {
+    return key("capacity", name.str());
 }
 std::string residency_key(const GuestName& name) {
     return key("residency", name.str());

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemons/ssid/engine/engine.hpp"
 #include "lib/common/error.hpp"
@@ -12,13 +13,17 @@
 
 namespace ssi::cluster {
 
-enum class MemberState { kDown, kJoined, kLeaving };
+/// The first five are committed. Suspended and Unknown are what one member sees of another, or of itself
+/// (cluster_mode.hpp). Joining: admitted, but not yet to guests. Isolated: refused, and why.
+enum class MemberState { kDown, kJoining, kJoined, kLeaving, kIsolated, kSuspended, kUnknown };
 
 /// members/NAME
 struct MemberRecord {
     MemberState state = MemberState::kDown;
     Incarnation incarnation{};
-    std::string reason;  ///< Why it is Down: "left", "fenced by MEMBER1 through lab", "set down by the operator".
+    std::string reason;        ///< Why it is Down or Isolated: "left", "fenced by MEMBER1 through lab".
+    std::string verdict = {};  ///< The reason when it was last declared dead, kept over later lives; may be empty.
+    Incarnation declared_dead = {};  ///< The life that ended so.
     friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 
@@ -29,6 +34,14 @@ struct AliveRecord {
     friend bool operator==(const AliveRecord&, const AliveRecord&) = default;
 };
 
+/// cluster/transition: who joins or leaves at this moment; one at a time. It exists only meanwhile.
+struct Transition {
+    enum class Kind { kJoin, kLeave } kind{};
+    MemberName member;
+    Incarnation incarnation{};
+    friend bool operator==(const Transition&, const Transition&) = default;
+};
+
 /// fences/NAME: the intent to fence; the member is not admitted while it is open (SAFETY 14).
 struct FenceRecord {
     Incarnation incarnation{};
@@ -37,12 +50,40 @@ struct FenceRecord {
     friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
 };
 
+/// cluster/disarmed: no member is fenced. maintenance/MEMBER: nor is this one, its guests are not restarted elsewhere
+/// and nothing is placed on it. Each holds while its key exists.
+struct OperatorWord {
+    MemberName at;           ///< Where it was said.
+    std::string who;         ///< The user who said it.
+    std::string why;         ///< In the operator's words; may be empty.
+    std::int64_t since = 0;  ///< Seconds since 1970 by the clock of `at`: for people, never compared.
+    friend bool operator==(const OperatorWord&, const OperatorWord&) = default;
+};
+
 /// directory/GUEST
 struct DirectoryRecord {
     GuestUuid uuid;
     std::string xml;
-    bool restart = true;  ///< Start it elsewhere when its member is dead.
+    bool restart = true;          ///< Start it elsewhere when its member is dead; GuestPolicy, if there is one, counts.
+    std::int64_t memory_mib = 0;  ///< What it needs; 0: not known.
     friend bool operator==(const DirectoryRecord&, const DirectoryRecord&) = default;
+};
+
+/// policies/GUEST: what an operator said of its restarts (ssictl guest policy); counts before the definition's word.
+struct GuestPolicy {
+    bool restart = true;             ///< Start it elsewhere when its member is dead.
+    std::vector<MemberName> prefer;  ///< There, in this order, while they can take it.
+    int priority = 0;                ///< Higher ones are placed and started first.
+    int limit = 3;                   ///< Restarts that did not last (kSettled); then it waits for an operator.
+    friend bool operator==(const GuestPolicy&, const GuestPolicy&) = default;
+};
+
+/// capacity/MEMBER: what placement goes by; coarse.
+struct CapacityRecord {
+    Incarnation incarnation{};
+    std::int64_t free_mib = 0;
+    std::int64_t guests_mib = 0;  ///< What the guests on it may use.
+    friend bool operator==(const CapacityRecord&, const CapacityRecord&) = default;
 };
 
 /// Starting: committed, QEMU not seen yet. Running: QEMU exists. Relocating: resident on two members until Done or
@@ -73,6 +114,7 @@ struct Residency {
     std::optional<Relocation> relocation;  ///< Present exactly while Relocating.
     int attempts = 0;                      ///< Failed starts while Pending.
     std::string reason;                    ///< Why it is Pending, or why the last attempt failed.
+    int restarts = 0;                      ///< After deaths of its members, since it ran for kSettled.
     friend bool operator==(const Residency&, const Residency&) = default;
 };
 
@@ -92,8 +134,12 @@ struct MoveRecord {
 /// member may add some; another "v" is refused.
 [[nodiscard]] std::string encode(const MemberRecord& record);
 [[nodiscard]] std::string encode(const AliveRecord& record);
+[[nodiscard]] std::string encode(const Transition& record);
 [[nodiscard]] std::string encode(const FenceRecord& record);
+[[nodiscard]] std::string encode(const OperatorWord& record);
 [[nodiscard]] std::string encode(const DirectoryRecord& record);
+[[nodiscard]] std::string encode(const GuestPolicy& record);
+[[nodiscard]] std::string encode(const CapacityRecord& record);
 [[nodiscard]] std::string encode(const Residency& record);
 [[nodiscard]] std::string encode(const MoveRecord& record);
 /// uuids/UUID: the guest that was started last with this UUID. Only its revision is looked at.
@@ -109,7 +155,12 @@ inline constexpr std::string_view kKeyPrefix = "ssi/v1/";
 [[nodiscard]] std::string member_key(const MemberName& name);
 [[nodiscard]] std::string alive_key(const MemberName& name);
 [[nodiscard]] std::string fence_key(const MemberName& name);
+[[nodiscard]] std::string transition_key();
+[[nodiscard]] std::string disarmed_key();
+[[nodiscard]] std::string maintenance_key(const MemberName& name);
 [[nodiscard]] std::string directory_key(const GuestName& name);
+[[nodiscard]] std::string policy_key(const GuestName& name);
+[[nodiscard]] std::string capacity_key(const MemberName& name);
 [[nodiscard]] std::string residency_key(const GuestName& name);
 [[nodiscard]] std::string move_key(const GuestName& name);
 [[nodiscard]] std::string uuid_key(const GuestUuid& uuid);

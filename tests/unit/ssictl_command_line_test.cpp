@@ -25,12 +25,27 @@ TEST(CommandLine, verbs_are_calls_with_their_arguments) {
         {{"guest", "show", "g"}, "GuestShow", {"g"}},
         {{"guest", "start", "g"}, "GuestStart", {"g", ""}},
         {{"guest", "start", "g", "--member", "M2"}, "GuestStart", {"g", "M2"}},
+        {{"guest", "policy", "g"}, "GuestPolicy", {"g", "", "", "", ""}},
+        {{"guest", "policy", "g", "--restart", "no"}, "GuestPolicy", {"g", "no", "", "", ""}},
+        {{"guest", "policy", "g", "--prefer", "M2,M3", "--priority", "-5", "--limit", "2"},
+         "GuestPolicy",
+         {"g", "prefer", "M2,M3", "-5", "2"}},
         {{"guest", "shutdown", "g"}, "GuestShutdown", {"g"}},
         {{"guest", "destroy", "g"}, "GuestDestroy", {"g"}},
         {{"relocate", "move", "g", "M2"}, "RelocateMove", {"g", "M2"}},
         {{"relocate", "status", "g"}, "RelocateStatus", {"g"}},
+        {{"query", "ssi", "--why", "M2"}, "Why", {"M2"}},
         {{"member", "set-down", "M2"}, "MemberSetDown", {"M2"}},
         {{"member", "leave"}, "MemberLeave", {}},
+        {{"fence", "test", "M2"}, "FenceTest", {"M2"}},
+        {{"disarm"}, "Disarm", {""}},
+        {{"disarm", "--why", "new switch"}, "Disarm", {"new switch"}},
+        {{"arm"}, "Arm", {}},
+        {{"maintenance", "on", "M2", "--why", "memory"}, "MaintenanceOn", {"M2", "memory"}},
+        {{"maintenance", "off", "M2"}, "MaintenanceOff", {"M2"}},
+        {{"engine", "status"}, "EngineStatus", {}},
+        {{"engine", "force"}, "EngineForce", {}},
+        {{"engine", "compact"}, "EngineCompact", {}},
         {{"islink", "list"}, "Query", {}},
         {{"islink", "activate", "0"}, "Activate", {"", "0"}},
         {{"islink", "activate", "0", "--peer", "M2"}, "Activate", {"M2", "0"}},
@@ -75,6 +90,25 @@ TEST(CommandLine, set_down_wants_to_be_confirmed) {
     EXPECT_EQ(call({"guest", "destroy", "g"}).confirmation, "");
 }
 
+TEST(CommandLine, forced_recovery_wants_to_be_confirmed) {
+    EXPECT_EQ(call({"engine", "force"}).confirmation, "force");
+    EXPECT_NE(call({"engine", "force"}).warning, "");
+    EXPECT_EQ(call({"engine", "force", "--yes"}).confirmation, "");
+    EXPECT_EQ(call({"engine", "status"}).confirmation, "");
+}
+
+TEST(CommandLine, copies_of_the_engine_are_files) {
+    const auto backup =
+        std::get<BackUpEngine>(parse_command_line({"engine", "backup", "f", "--force"}).value().command);
+    EXPECT_EQ(backup.file, "f");
+    EXPECT_TRUE(backup.overwrite);
+    const auto restore = std::get<RestoreEngine>(parse_command_line({"engine", "restore", "f"}).value().command);
+    EXPECT_EQ(restore.file, "f");
+    EXPECT_FALSE(restore.yes);
+    EXPECT_TRUE(std::get<RestoreEngine>(parse_command_line({"engine", "restore", "f", "--yes"}).value().command).yes);
+    EXPECT_FALSE(parse_command_line({"engine", "restore"}));
+}
+
 TEST(CommandLine, authority_takes_its_places) {
     const auto init = std::get<InitAuthority>(
         parse_command_line({"ca", "init", "--directory", "/d", "--cluster", "C", "--force"}).value().command);
@@ -110,6 +144,19 @@ TEST(CommandLine, links_are_shown_and_watched) {
     EXPECT_EQ(watch.count, 3U);
 }
 
+TEST(CommandLine, drills_take_a_guest_and_a_place_for_the_report) {
+    const auto run = std::get<RunDrill>(
+        parse_command_line({"drill", "run", "power-cut", "--guest", "g", "--report", "/r", "--yes"}).value().command);
+    EXPECT_EQ(run.name, "power-cut");
+    EXPECT_EQ(run.guest, "g");
+    EXPECT_EQ(run.report, "/r");
+    EXPECT_TRUE(run.yes);
+    EXPECT_EQ(run.directory, "/usr/share/ssi/drills");
+    EXPECT_FALSE(parse_command_line({"drill", "run", "power-cut"})) << "whose member is to suffer?";
+    EXPECT_EQ(std::get<ListDrills>(parse_command_line({"drill", "list"}).value().command).directory,
+              "/usr/share/ssi/drills");
+}
+
 TEST(CommandLine, help_is_no_fault_and_has_examples) {
     const auto help = parse_command_line({"--help"}).error();
     EXPECT_EQ(help.status, 0);
@@ -120,12 +167,27 @@ TEST(CommandLine, help_is_no_fault_and_has_examples) {
 
 TEST(CommandLine, wrong_words_are_usage) {
     for (const auto& words :
-         {Words{}, Words{"guest"}, Words{"frobnicate"}, Words{"guest", "frobnicate"}, Words{"guest", "start"},
-          Words{"relocate", "move", "g"}, Words{"guest", "list", "--bad"}, Words{"query", "ssi", "extra"},
-          Words{"islink", "show", "--streams"}, Words{"islink", "watch", "--interval", "0"},
+         {Words{},
+          Words{"guest"},
+          Words{"frobnicate"},
+          Words{"guest", "frobnicate"},
+          Words{"guest", "start"},
+          Words{"relocate", "move", "g"},
+          Words{"guest", "list", "--bad"},
+          Words{"query", "ssi", "extra"},
+          Words{"query", "ssi", "--why", "M2", "--names"},
+          Words{"islink", "show", "--streams"},
+          Words{"islink", "watch", "--interval", "0"},
           Words{"islink", "activate", "x", "--own-address", "10.0.0.1", "--peer-address", "10.0.0.2"},
           Words{"islink", "activate", "x", "--peer", "M2", "--own-address", "10.0.0.1"},
-          Words{"islink", "activate", "x", "--peer", "M2", "--port", "7701"}}) {
+          Words{"islink", "activate", "x", "--peer", "M2", "--port", "7701"},
+          Words{"fence"},
+          Words{"fence", "test"},
+          Words{"guest", "policy", "g", "--restart", "perhaps"},
+          Words{"guest", "policy", "g", "--limit", "x"},
+          Words{"maintenance", "on"},
+          Words{"maintenance", "off", "M2", "--why", "x"},
+          Words{"arm", "--why", "x"}}) {
         const auto answered = parse_command_line(words);
         ASSERT_FALSE(answered);
         EXPECT_EQ(answered.error().status, 2);

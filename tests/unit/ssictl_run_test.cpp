@@ -105,6 +105,10 @@ class FakeSsid : public FakeDaemon {
         methods.push_back({"MemberSetDown", {"member"}, [](auto arguments, auto) -> Answer {
                                co_return R"({"v":1,"member":")" + arguments[0] + R"(","state":"Down"})";
                            }});
+        methods.push_back({"FenceTest", {"member"}, [](auto arguments, auto) -> Answer {
+                               co_return R"({"v":1,"member":")" + arguments[0] + R"(","ok":)" +
+                                   (arguments[0] == "M2" ? "true" : "false") + R"(,"methods":[]})";
+                           }});
         return methods;
     }
 };
@@ -176,6 +180,12 @@ TEST_F(SsictlWithSsidTest, set_down_is_done_when_its_name_is_typed) {
     EXPECT_EQ(ssictl({"member", "set-down", "M2"}, "M2\n"), 0);
     EXPECT_EQ(output_.str(), "M2 is Down\n");
     EXPECT_EQ(ssictl({"member", "set-down", "M2", "--yes"}), 0);
+}
+
+TEST_F(SsictlWithSsidTest, fence_test_that_failed_ends_with_1) {
+    EXPECT_EQ(ssictl({"fence", "test", "M2"}), 0);
+    EXPECT_EQ(ssictl({"fence", "test", "M3"}), 1);
+    EXPECT_TRUE(output_.str().starts_with("No [[fence]]")) << output_.str();
 }
 
 TEST_F(SsictlWithSsidTest, set_down_is_not_done_otherwise) {

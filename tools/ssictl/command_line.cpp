@@ -8,6 +8,8 @@
 #include <sstream>
 #include <utility>
 
+#include "tools/ssictl/engine_rendering.hpp"
+
 namespace ssi::ctl {
 namespace {
 
@@ -16,6 +18,8 @@ using namespace std::chrono_literals;
 constexpr auto kQuick = 10s;
 constexpr auto kStart = 120s;  // ssid gives up after 60 s
 constexpr auto kMove = 2h;     // ssid gives up after 1 h
+constexpr auto kTest = 10min;  // each agent ends within its timeout_s
+constexpr auto kForce = 10min;
 
 constexpr int kUsage = 2;
 
@@ -40,6 +44,7 @@ class CommandLine {
         add_guest();
         add_relocate();
         add_member();
+        add_fencing();
         add_islink();
         app_.add_subcommand("reload", "isfcd of this member reads system.toml, isfc.d and certificates again")
             ->callback([this] {
@@ -48,6 +53,8 @@ class CommandLine {
             });
         add_authority();
         add_pdr();
+        add_engine();
+        add_drill();
         app_.add_subcommand("version", "Print the version")->callback([this] { command_ = PrintVersion{}; });
     }
 
@@ -83,7 +90,8 @@ class CommandLine {
         verb->callback([this, call, arguments]() mutable {
             for (const auto* argument : arguments) call.arguments.push_back(*argument);
             if (names_only_) call.render = render_guest_names;
-            if (call.method == "MemberSetDown" && !yes_) call.confirmation = member_;
+            if (call.method == "MemberSetDown") call.confirmation = member_;
+            if (yes_) call.confirmation.clear();
             command_ = call;
         });
         return verb;
@@ -99,8 +107,12 @@ class CommandLine {
         auto* query = app_.add_subcommand("query", "Show the cluster");
         auto* cluster = query->add_subcommand("ssi", "Members, their states and signs of life");
         offer_names(cluster);
+        cluster->add_option("--why", member_, "What the state of this member rests on, as seen from here")
+            ->excludes(cluster->get_option("--names"));
         cluster->callback([this] {
-            if (names_only_)
+            if (!member_.empty())
+                command_ = DaemonCall{.method = "Why", .arguments = {member_}, .timeout = kQuick, .render = render_why};
+            else if (names_only_)
                 command_ = DaemonCall{.method = "QuerySsi", .timeout = kQuick, .render = render_member_names};
             else
                 command_ = ShowCluster{};
@@ -118,10 +130,31 @@ class CommandLine {
         want_guest(start);
         start->add_option("--member", member_, "Start it there; default: on this member");
         start->footer("Example:\n  ssictl guest start linux01 --member MEMBER2");
+        add_guest_policy(guest);
         want_guest(call(guest, "shutdown", "Ask a guest to shut down (as its power button does)",
                         {.method = "GuestShutdown", .timeout = kQuick * 2, .render = render_shut_down}, {&guest_}));
         want_guest(call(guest, "destroy", "End a guest at once (as if its power were cut)",
                         {.method = "GuestDestroy", .timeout = kQuick * 2, .render = render_destroyed}, {&guest_}));
+    }
+
+    void add_guest_policy(CLI::App* guest) {
+        auto* policy = call(guest, "policy", "Whether, where and when it is restarted after the death of its member",
+                            {.method = "GuestPolicy", .timeout = kQuick * 2, .render = render_policy},
+                            {&guest_, &restart_, &prefer_, &priority_, &limit_});
+        want_guest(policy);
+        auto* restart = policy->add_option("--restart", restart_, "yes (wherever there is memory), no, or prefer");
+        restart->check(CLI::IsMember({"yes", "no", "prefer"}));
+        auto* prefer = policy->add_option("--prefer", prefer_, "There, in this order, while they can take it: M1,M2");
+        prefer->each([this](const std::string&) {
+            if (restart_.empty()) restart_ = "prefer";
+        });
+        policy->add_option("--priority", priority_, "Higher ones start first; default: 0")
+            ->check(CLI::Range(-1000, 1000));
+        policy->add_option("--limit", limit_, "Restarts that did not last 10 minutes; then it stays down; default: 3")
+            ->check(CLI::Range(0, 100));
+        policy->footer(
+            "Without options: shows it.\nExample:\n  ssictl guest policy linux01 --prefer MEMBER2,MEMBER3 --priority "
+            "10");
     }
 
     void add_relocate() {
@@ -152,7 +185,33 @@ class CommandLine {
         set_down->footer(
             "Its guests are started elsewhere. If it is not off, they then run twice and their disks are lost.");
         call(member, "leave", "This member leaves the cluster in order; it must run no guests",
-             {.method = "MemberLeave", .timeout = kQuick * 3, .render = render_member});
+             {.method = "MemberLeave", .timeout = kQuick * 4, .render = render_member});
+    }
+
+    void add_fencing() {
+        auto* fence = app_.add_subcommand("fence", "How dead members are powered off");
+        auto* test =
+            call(fence, "test", "Ask each [[fence]] about a member; nothing is fired",
+                 {.method = "FenceTest", .timeout = kTest, .render = render_fence_test, .verdict = "ok"}, {&member_});
+        want_member(test);
+        test->footer("Exit status 1 when one of them cannot be relied on.");
+        auto* disarm = call(&app_, "disarm", "No member is fenced until ssictl arm: for work on the network",
+                            {.method = "Disarm", .timeout = kQuick * 2, .render = render_fencing}, {&why_});
+        disarm->footer(
+            "While it lasts, no guest of a member that dies is restarted.\nExample:\n"
+            "  ssictl disarm --why 'switch firmware, until 14:00'");
+        call(&app_, "arm", "Members are fenced again",
+             {.method = "Arm", .timeout = kQuick * 2, .render = render_fencing});
+        auto* maintenance =
+            app_.add_subcommand("maintenance", "Work on one member: it is not fenced, and given nothing");
+        auto* on =
+            call(maintenance, "on", "Its guests stay; if it goes down, they wait for maintenance off",
+                 {.method = "MaintenanceOn", .timeout = kQuick * 2, .render = render_maintenance}, {&member_, &why_});
+        want_member(on);
+        want_member(call(maintenance, "off", "The member is as any other again",
+                         {.method = "MaintenanceOff", .timeout = kQuick * 2, .render = render_maintenance},
+                         {&member_}));
+        for (auto* verb : {disarm, on}) verb->add_option("--why", why_, "For those who see it in ssictl query ssi");
     }
 
     CLI::App* isfcd_call(CLI::App* group, const std::string& name, const std::string& description,
@@ -283,11 +342,68 @@ class CommandLine {
         }
     }
 
+    void add_engine() {
+        auto* engine = app_.add_subcommand("engine", "The cluster's store: its voters, and the ways out of trouble");
+        call(engine, "status", "Voters, who leads, room, and what is wrong",
+             {.method = "EngineStatus", .timeout = kQuick * 4, .render = render_engine});
+        auto* backup = engine->add_subcommand("backup", "Copy the cluster's whole state into a file");
+        backup->add_option("FILE", back_up_.file, "Where the copy goes; readable for root alone")->required();
+        backup->add_flag("--force", back_up_.overwrite, "Replace what is there");
+        backup->callback([this] { command_ = back_up_; });
+        auto* restore = engine->add_subcommand("restore", "Begin the cluster anew with such a copy, on this member");
+        restore->add_option("FILE", restore_.file, "The copy")->required();
+        restore->callback([this] {
+            restore_.yes = yes_;
+            command_ = restore_;
+        });
+        restore->footer(
+            "Refused while the engine serves. What was written after the copy was made is lost. The data that is here\n"
+            "is put aside; the other members join anew. Stop ssi-etcd on all of them first.");
+        auto* force = call(engine, "force", "Go on with this member's data alone, without a majority",
+                           {.method = "EngineForce",
+                            .timeout = kForce,
+                            .render = render_recovery,
+                            .confirmation = "force",
+                            .warning = "The engine is to go on with what this member knows, without the other voters.\n"
+                                       "If one of them still runs, the cluster is in two parts that know nothing of "
+                                       "each other.\n"});
+        force->footer(
+            "The last resort: bring voters back instead if that can be done at all. Refused while the engine serves,\n"
+            "and when a member that can be reached has a newer log. All voters that do not answer must be off.");
+        for (auto* verb : {restore, force}) verb->add_flag("--yes", yes_, "Do not ask");
+        call(engine, "compact", "Make room in the engine's database, and let it write again",
+             {.method = "EngineCompact", .timeout = kForce, .render = render_compaction});
+    }
+
+    void add_drill() {
+        auto* drill = app_.add_subcommand("drill", "Rehearse failures, and see that the rules hold");
+        auto* list = drill->add_subcommand("list", "The drills there are");
+        list->callback([this] { command_ = ListDrills{drill_.directory}; });
+        auto* run = drill->add_subcommand("run", "Make the faults of a drill, watch what comes of them, and judge it");
+        run->add_option("NAME", drill_.name, "Name of the drill")->required();
+        run->add_option("--guest", drill_.guest, "The guest that is watched, and whose member suffers")->required();
+        run->add_option("--report", drill_.report, "Write the report to this directory: text, picture and JSON");
+        run->add_flag("--yes", drill_.yes, "Do not ask for the cluster's name to be typed");
+        run->add_option("--config", drill_.config, "Configuration of the cluster")->capture_default_str();
+        run->callback([this] { command_ = drill_; });
+        for (auto* verb : {list, run})
+            verb->add_option("--directory", drill_.directory, "Where the scenarios lie")->capture_default_str();
+        run->footer(
+            "The faults are real: a power cut is one. Exit status 0: passed, 1: a rule was broken, or it went "
+            "otherwise\n"
+            "than expected.\nExample:\n  ssictl drill run power-cut --guest linux01 --report /root/drills");
+    }
+
     CLI::App app_{"Shows and directs an SSI cluster: hosts that run their guests as one system.", "ssictl"};
     std::optional<Command> command_;
     bool json_ = false;
     std::string guest_;
     std::string member_;
+    std::string why_;
+    std::string restart_;
+    std::string prefer_;
+    std::string priority_;
+    std::string limit_;
     bool names_only_ = false;
     bool yes_ = false;
     InitAuthority init_{"/etc/ssi/pki", "", "/etc/ssi/system.toml", false};
@@ -296,6 +412,9 @@ class CommandLine {
     std::string directory_ = "/etc/ssi/pki";
     PdrPlace pdr_;
     FormatPdr format_pdr_;
+    BackUpEngine back_up_;
+    RestoreEngine restore_;
+    RunDrill drill_{"/usr/share/ssi/drills", "/etc/ssi/system.toml", "", "", "", false};
     ShowLinks show_;
     WatchLinks watch_;
     double interval_s_ = 1.0;

@@ -25,6 +25,20 @@ struct DaemonCall {
     std::chrono::milliseconds timeout{};
     Rendering render = nullptr;
     std::string confirmation = {};  ///< What must be typed before it is done; empty: nothing.
+    std::string verdict = {};       ///< Exit status 1 when this field of the answer is false; empty: never.
+    std::string warning = {};       ///< What is said before that; empty: that of a member that is declared dead.
+};
+
+/// EngineBackup, and then the copy is taken to its place.
+struct BackUpEngine {
+    std::filesystem::path file;
+    bool overwrite = false;
+};
+
+/// The copy is put where ssid finds it, and then EngineRestore.
+struct RestoreEngine {
+    std::filesystem::path file;
+    bool yes = false;  ///< Without asking.
 };
 
 /// All relocations under way: the guests that move, and then the status of each.
@@ -78,10 +92,24 @@ struct ShowPdr {
     bool check = false;  ///< With every fault there is.
 };
 
+struct ListDrills {
+    std::filesystem::path directory;
+};
+
+struct RunDrill {
+    std::filesystem::path directory;
+    std::filesystem::path config;  ///< system.toml
+    std::string name;
+    std::string guest;
+    std::filesystem::path report;  ///< Directory; empty: none is written.
+    bool yes = false;              ///< Not asked again.
+};
+
 struct PrintVersion {};
 
 using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, InitAuthority, IssueCertificate,
-                             RotateCertificates, RetireAuthority, FormatPdr, ShowPdr, PrintVersion>;
+                             RotateCertificates, RetireAuthority, FormatPdr, ShowPdr, BackUpEngine, RestoreEngine,
+                             ListDrills, RunDrill, PrintVersion>;
 
 struct Invocation {
     Command command;

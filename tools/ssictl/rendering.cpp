@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <format>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,66 @@ std::string describe_pdr(const json::Object& document) {
                                  json::boolean_or(*pdr, "readable", false) ? "" : ", NOT READABLE",
                                  fault.empty() ? "" : ": " + fault)) +
            '\n';
+}
+
+/// " by root on MEMBER1 since 2026-11-29T16:30:00Z: network work", and the same of nobody's word: "".
+std::string describe_word(const std::optional<json::Object>& word) {
+    if (!word) return "";
+    const auto why = text_of(*word, "why");
+    return std::format(" by {} on {} since {}{}", text_of(*word, "who"), text_of(*word, "at"), text_of(*word, "since"),
+                       why.empty() ? "" : ": " + why);
+}
+
+/// The object in a field that may be null.
+std::optional<json::Object> object_in(const json::Object& document, std::string_view field) {
+    auto found = json::object(document, field);
+    return found ? std::optional(*std::move(found)) : std::nullopt;
+}
+
+/// Loud, and empty while all is as it should be.
+std::string describe_disarmed(const json::Object& document) {
+    const auto fencing = object_in(document, "fencing");
+    if (!fencing || json::boolean_or(*fencing, "armed", true)) return "";
+    return printable("FENCING IS DISARMED" + describe_word(object_in(*fencing, "disarmed"))) +
+           "\n  Nobody is fenced, and no guest of a dead member is restarted, until: ssictl arm\n";
+}
+
+/// "hardware 5.0 s", "soft 5.0 s, NOT ARMED", and T_dead: by what its slot says; "-": it has none.
+std::pair<std::string, std::string> watchdog_of(const json::Object& member) {
+    const auto slot = object_in(member, "slot_record");
+    if (!slot) return {"-", "-"};
+    const auto time = [&](std::string_view field) {
+        return std::format("{:.1f} s", static_cast<double>(json::number_or(*slot, field, 0)) / 1000);
+    };
+    auto kind = text_of(*slot, "watchdog_kind");
+    if (kind != "none")
+        kind += std::format(" {}{}", time("watchdog_ms"), json::boolean_or(*slot, "armed", false) ? "" : ", NOT ARMED");
+    const auto* dead_after = slot->if_contains("dead_after_ms");
+    return {kind, dead_after != nullptr && dead_after->is_number() ? time("dead_after_ms") : "-"};
+}
+
+/// What there is to say of a member behind its numbers.
+std::string remark_on(const json::Object& member, bool is_own) {
+    std::string remark = is_own ? "this member" : "";
+    const auto add = [&](const std::string& text) {
+        if (!text.empty()) remark += (remark.empty() ? "" : ", ") + text;
+    };
+    if (const auto word = object_in(member, "maintenance")) add("IN MAINTENANCE" + describe_word(word));
+    add(text_of(member, "reason"));
+    return remark;
+}
+
+/// "yes, elsewhere when its member dies, priority 10, at most 3 times"
+std::string describe_policy(const json::Object& policy) {
+    if (!json::boolean_or(policy, "restart", true)) return "no";
+    std::string prefer;
+    if (const auto* list = policy.if_contains("prefer"); list != nullptr && list->is_array())
+        for (const auto& member : list->get_array())
+            if (member.is_string()) prefer += (prefer.empty() ? " on " : ", then ") + std::string(member.get_string());
+    const auto made = json::number_or(policy, "restarts", 0);
+    return std::format("yes,{} elsewhere when its member dies, priority {}, at most {} times{}",
+                       prefer.empty() ? "" : prefer + ", else", number_of(policy, "priority"),
+                       number_of(policy, "limit"), made == 0 ? "" : std::format(", {} made", made));
 }
 
 /// Where a guest is: "MEMBER1", "MEMBER1 -> MEMBER2" while it moves.
@@ -120,6 +181,9 @@ Result<std::string> render_cluster(const json::Object& document) {
                                   ? "yes"
                                   : "no: nothing starts or moves until enough voters are back");
     result += describe_pdr(document);
+    result += describe_disarmed(document);
+    if (const auto engine = json::object(document, "engine"); engine && !text_of(*engine, "fault").empty())
+        result += printable("Engine: " + text_of(*engine, "fault")) + '\n';
     Table table({{"SLOT", Align::kRight},
                  {"SYSTEMID"},
                  {"STATE"},
@@ -127,17 +191,17 @@ Result<std::string> render_cluster(const json::Object& document) {
                  {"RECEIVED HEARTBEAT", Align::kRight},
                  {"GUESTS", Align::kRight},
                  {"VOTER"},
+                 {"WATCHDOG"},
+                 {"T_DEAD", Align::kRight},
                  {""}});
     const auto own = text_of(document, "member");
     for (const auto& member : *members) {
         const auto name = text_of(member, "name");
-        const auto reason = text_of(member, "reason");
+        const auto [watchdog, dead_after] = watchdog_of(member);
         table.add({number_of(member, "slot"), name, text_of(member, "state"), age(member, "pdr_heartbeat_age_ms"),
                    age(member, "heartbeat_age_ms"), number_of(member, "guests"),
-                   json::boolean_or(member, "voter", false) ? "yes" : "no",
-                   name != own      ? reason
-                   : reason.empty() ? "this member"
-                                    : "this member, " + reason});
+                   json::boolean_or(member, "voter", false) ? "yes" : "no", watchdog, dead_after,
+                   remark_on(member, name == own)});
     }
     return result + table.text();
 }
@@ -173,9 +237,16 @@ Result<std::string> render_guest(const json::Object& document) {
     line("Member:", place(document));
     line("Reason:", text_of(document, "reason"));
     line("Run:", text_of(document, "run"));
-    line("Restart:", json::boolean_or(document, "restart", true) ? "yes, elsewhere when its member dies" : "no");
+    const auto policy = object_in(document, "policy");
+    line("Restart:", policy                                        ? describe_policy(*policy)
+                     : json::boolean_or(document, "restart", true) ? "yes, elsewhere when its member dies"
+                                                                   : "no");
     if (const auto move = json::object(document, "last_move")) line("Last move:", describe_move(*move));
     return result;
+}
+
+Result<std::string> render_policy(const json::Object& document) {
+    return sentence(document, "restart: " + describe_policy(document));
 }
 
 Result<std::string> render_started(const json::Object& document) {
@@ -205,6 +276,39 @@ Result<std::string> render_moves(const json::Object& document) {
         result += *one;
     }
     return result;
+}
+
+Result<std::string> render_fence_test(const json::Object& document) {
+    const auto methods = entries(document, "methods");
+    if (!methods) return std::unexpected(methods.error());
+    const auto member = text_of(document, "member");
+    if (methods->empty())
+        return printable(
+                   std::format("No [[fence]] is configured: only ssictl member set-down {} proves its death", member)) +
+               '\n';
+    Table table({{"FENCE"}, {"METHOD"}, {"ASKED"}, {"RESULT"}, {"TOOK", Align::kRight}, {""}});
+    for (const auto& method : *methods) {
+        const auto answers = entries(method, "answers");
+        if (!answers) return std::unexpected(answers.error());
+        for (const auto& answer : *answers)
+            table.add({text_of(method, "name"), text_of(method, "method"), text_of(answer, "action"),
+                       json::boolean_or(answer, "ok", false) ? "ok" : "FAILED",
+                       seconds(json::number_or(answer, "took_ms", 0)), text_of(answer, "says")});
+    }
+    return table.text();
+}
+
+Result<std::string> render_fencing(const json::Object& document) {
+    const auto armed = json::boolean(document, "armed");
+    if (!armed) return std::unexpected(armed.error());
+    return *armed ? "Fencing is armed\n" : describe_disarmed({{"fencing", document}});
+}
+
+Result<std::string> render_maintenance(const json::Object& document) {
+    const auto member = json::text(document, "member");
+    if (!member) return std::unexpected(member.error());
+    const auto word = object_in(document, "maintenance");
+    return printable(std::format("{} is {}in maintenance{}", *member, word ? "" : "not ", describe_word(word))) + '\n';
 }
 
 Result<std::string> render_member(const json::Object& document) {

@@ -13,16 +13,22 @@ using Rendering = Result<std::string> (*)(const json::Object& document);
 
 /// QuerySsi, in the form of z/VM's QUERY SSI.
 [[nodiscard]] Result<std::string> render_cluster(const json::Object& document);
+/// Why
+[[nodiscard]] Result<std::string> render_why(const json::Object& document);
 [[nodiscard]] Result<std::string> render_member_names(const json::Object& document);
 [[nodiscard]] Result<std::string> render_guests(const json::Object& document);
 [[nodiscard]] Result<std::string> render_guest_names(const json::Object& document);
 [[nodiscard]] Result<std::string> render_guest(const json::Object& document);
+[[nodiscard]] Result<std::string> render_policy(const json::Object& document);
 [[nodiscard]] Result<std::string> render_started(const json::Object& document);
 [[nodiscard]] Result<std::string> render_shut_down(const json::Object& document);
 [[nodiscard]] Result<std::string> render_destroyed(const json::Object& document);
 [[nodiscard]] Result<std::string> render_move(const json::Object& document);
 /// {"v":1,"relocations":[...]}
 [[nodiscard]] Result<std::string> render_moves(const json::Object& document);
+[[nodiscard]] Result<std::string> render_fence_test(const json::Object& document);
+[[nodiscard]] Result<std::string> render_fencing(const json::Object& document);
+[[nodiscard]] Result<std::string> render_maintenance(const json::Object& document);
 [[nodiscard]] Result<std::string> render_member(const json::Object& document);
 
 /// JSON with line breaks, two spaces a level; nothing is left out and the order is kept.

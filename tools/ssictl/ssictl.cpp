@@ -1,24 +1,26 @@
 #include "tools/ssictl/ssictl.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
+#include <sys/stat.h>
+
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <chrono>
-#include <exception>
+#include <filesystem>
 #include <format>
 #include <istream>
-#include <optional>
 #include <ostream>
+#include <system_error>
 #include <thread>
 #include <utility>
 
-#include "lib/common/bus.hpp"
 #include "lib/common/json_message.hpp"
 #include "lib/common/pki/certificate_authority.hpp"
 #include "lib/common/system_config.hpp"
 #include "tools/ssictl/command_line.hpp"
+#include "tools/ssictl/daemon_call.hpp"
 #include "tools/ssictl/document_cells.hpp"
+#include "tools/ssictl/drill/report.hpp"
+#include "tools/ssictl/engine_rendering.hpp"
 #include "tools/ssictl/link_rendering.hpp"
 #include "tools/ssictl/link_watch.hpp"
 #include "tools/ssictl/rendering.hpp"
@@ -26,43 +28,27 @@
 namespace ssi::ctl {
 namespace {
 
-namespace asio = boost::asio;
-
-constexpr std::size_t kLongestAnswer = std::size_t{64} << 20;
 constexpr std::chrono::seconds kQuick(10);
-constexpr auto kRedraw = "\x1b[H\x1b[J";  // cursor home, clear to the end
+constexpr std::chrono::minutes kCopy(10);
+constexpr auto kRestorePlace = "/var/lib/ssi/engine-restore";  // where ssid looks for it
+constexpr auto kRedraw = "\x1b[H\x1b[J";                       // cursor home, clear to the end
 
-Bus::Target target_of(Daemon daemon) {
-    if (daemon == Daemon::kIsfcd) return {"org.kvmssi.Isfc1", "/org/kvmssi/Isfc1", "org.kvmssi.Isfc1"};
-    return {"org.kvmssi.Ssid1", "/org/kvmssi/Ssid1", "org.kvmssi.Ssid1"};
-}
-
-/// Calls, from beginning to end, with a connection of its own.
-Result<std::string> exchange(const DaemonCall& wanted, const std::string& address) {
-    asio::io_context io;
-    auto bus = Bus::connect(io.get_executor(), address);
-    if (!bus) return std::unexpected(bus.error());
-    std::optional<Result<std::string>> answer;
-    std::exception_ptr thrown;
-    asio::co_spawn(io, bus->call(target_of(wanted.daemon), wanted.method, wanted.arguments, wanted.timeout),
-                   [&](std::exception_ptr exception, Result<std::string> result) {
-                       thrown = exception;
-                       answer = std::move(result);
-                   });
-    while (!answer && io.run_one() > 0) {
-    }
-    if (thrown) std::rethrow_exception(thrown);
-    return std::move(*answer);
-}
-
-Result<json::Object> call(const DaemonCall& wanted, const std::string& address) {
-    const auto unit = wanted.daemon == Daemon::kIsfcd ? "isfcd" : "ssid";
-    auto answer = exchange(wanted, address);
-    if (answer) return json::parse(*answer, unit, kLongestAnswer);
-    auto error = std::move(answer.error());
-    if (error.code == ErrorCode::kDaemonUnreachable && error.remedy.empty())
-        error.remedy = std::format("systemctl status {}", unit);
-    return std::unexpected(std::move(error));
+/// A copy for the owner alone.
+Result<void> copy_privately(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const auto failed = [&](const std::error_code& error) {
+        return system_failure(std::format("cannot copy {} to {}", from.string(), to.string()), to.string(),
+                              error.value());
+    };
+    std::error_code error;
+    std::filesystem::remove(to, error);
+    if (error) return failed(error);
+    const auto mask = ::umask(0077);
+    std::filesystem::copy_file(from, to, error);
+    ::umask(mask);
+    if (error) return failed(error);
+    std::filesystem::permissions(to, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
+    if (error) return failed(error);
+    return {};
 }
 
 /// One invocation, with the streams it talks to.
@@ -73,9 +59,10 @@ class Run {
         : json_(json), input_(input), output_(output), errors_(errors), bus_(bus), terminal_(terminal) {}
 
     Result<void> operator()(const DaemonCall& wanted) {
-        if (auto confirmed = confirm(wanted.confirmation); !confirmed) return confirmed;
+        if (auto confirmed = confirm(wanted.confirmation, wanted.warning); !confirmed) return confirmed;
         const auto document = call(wanted, bus_);
         if (!document) return std::unexpected(document.error());
+        if (!wanted.verdict.empty() && !json::boolean_or(*document, wanted.verdict, false)) status_ = 1;
         return print(*document, wanted.render);
     }
 
@@ -96,10 +83,11 @@ class Run {
     }
 
     Result<void> operator()(const ShowCluster&) {
-        auto cluster = call({.method = "QuerySsi", .timeout = kQuick}, bus_);
+        const auto answers = call_all({{.method = "QuerySsi", .timeout = kQuick}, query_of_links()}, bus_);
+        const auto& cluster = answers.front();
         if (!cluster) return std::unexpected(cluster.error());
         // The cluster is shown also where isfcd is away; its links then show in islink list.
-        const auto links = call(query_of_links(), bus_);
+        const auto& links = answers.back();
         std::string warnings = links ? unencrypted_warnings(*links) : "";
         if (auto printed = print(*cluster, render_cluster); !printed) return printed;
         (json_ ? errors_ : output_) << warnings << std::flush;
@@ -183,6 +171,65 @@ class Run {
         return print(*document, wanted.check ? render_pdr_check : render_pdr);
     }
 
+    Result<void> operator()(const BackUpEngine& wanted) {
+        if (!wanted.overwrite && std::filesystem::exists(wanted.file))
+            return failure(ErrorCode::kUsage, std::format("{} is there already", wanted.file.string()),
+                           wanted.file.string(), "another name, or --force");
+        auto document = call({.method = "EngineBackup", .timeout = kCopy}, bus_);
+        if (!document) return std::unexpected(document.error());
+        const auto made = json::text(*document, "file");
+        if (!made) return std::unexpected(made.error());
+        const auto copied = copy_privately(*made, wanted.file);
+        std::error_code ignored;
+        std::filesystem::remove(*made, ignored);
+        if (!copied) return copied;
+        (*document)["file"] = std::filesystem::absolute(wanted.file).string();
+        return print(*document, render_backup);
+    }
+
+    Result<void> operator()(const RestoreEngine& wanted) {
+        if (!std::filesystem::is_regular_file(wanted.file))
+            return failure(ErrorCode::kUsage, std::format("{} is no file", wanted.file.string()), wanted.file.string(),
+                           "a file that ssictl engine backup wrote");
+        constexpr auto kWarning =
+            "The cluster's state is to become that of the copy; everything that came after it is lost.\n"
+            "If another voter still runs, the cluster is in two parts that know nothing of each other.\n";
+        if (auto confirmed = confirm(wanted.yes ? "" : "restore", kWarning); !confirmed) return confirmed;
+        if (auto copied = copy_privately(wanted.file, kRestorePlace); !copied) return copied;
+        const auto document = call({.method = "EngineRestore", .timeout = kCopy}, bus_);
+        std::error_code ignored;
+        std::filesystem::remove(kRestorePlace, ignored);
+        if (!document) return std::unexpected(document.error());
+        return print(*document, render_recovery);
+    }
+
+    Result<void> operator()(const ListDrills& wanted) {
+        const auto scenarios = load_scenarios(wanted.directory);
+        if (!scenarios) return std::unexpected(scenarios.error());
+        return print(drills_document(*scenarios), render_drills);
+    }
+
+    Result<void> operator()(const RunDrill& wanted) {
+        const auto scenario = find_scenario(wanted.directory, wanted.name);
+        if (!scenario) return std::unexpected(scenario.error());
+        const auto site = open_site(wanted.config, bus_);
+        if (!site) return std::unexpected(site.error());
+        if (const auto home = check_drill(**site, *scenario, wanted.guest); !home) return std::unexpected(home.error());
+        // A lab is there for it.
+        if (!wanted.yes && !(*site)->is_lab())
+            if (auto confirmed = confirm_drill(*scenario, (*site)->cluster()); !confirmed) return confirmed;
+        const auto outcome = run_drill(**site, *scenario, wanted.guest, [this](const std::string& line) {
+            (json_ ? errors_ : output_) << line << std::endl;
+        });
+        if (!outcome) return std::unexpected(outcome.error());
+        if (!outcome->passed()) status_ = 1;
+        const auto document = drill_document(**site, *scenario, wanted.guest, *outcome);
+        if (!wanted.report.empty())
+            if (const auto written = write_report(document, wanted.report); !written)
+                return std::unexpected(written.error());
+        return print(document, render_verdict);
+    }
+
     Result<void> operator()(const PrintVersion&) {
         return print({{"v", 1}, {"version", SSI_VERSION}},
                      [](const json::Object&) -> Result<std::string> { return "ssictl " SSI_VERSION "\n"; });
@@ -229,18 +276,33 @@ class Run {
         return {};
     }
 
-    Result<void> confirm(const std::string& wanted) {
+    Result<void> confirm(const std::string& wanted, const std::string& warning) {
         if (wanted.empty()) return {};
-        errors_ << std::format(
-                       "{0} is to be declared dead, and its guests are to be started elsewhere.\n"
-                       "If {0} is not off, they will run twice and their disks will be lost.\n"
-                       "Type its name if you have seen that it is off: ",
-                       wanted)
-                << std::flush;
+        if (warning.empty())
+            errors_ << std::format(
+                "{0} is to be declared dead, and its guests are to be started elsewhere.\n"
+                "If {0} is not off, they will run twice and their disks will be lost.\n"
+                "Type its name if you have seen that it is off: ",
+                wanted);
+        else
+            errors_ << std::format("{}Type \"{}\" if you have seen that they are off: ", warning, wanted);
+        errors_ << std::flush;
         std::string typed;
         if (std::getline(input_, typed) && typed == wanted) return {};
         return failure(ErrorCode::kUsage, "not confirmed, so nothing was done", wanted,
-                       "type the member's name, or give --yes");
+                       std::format("type {}, or give --yes", wanted));
+    }
+
+    Result<void> confirm_drill(const Scenario& scenario, const std::string& cluster) {
+        errors_ << std::format(
+                       "{}.\n{}\nThe faults are real. Type the name of this cluster, {}, if it is the one that is to "
+                       "suffer them: ",
+                       scenario.title, scenario.about, cluster)
+                << std::flush;
+        std::string typed;
+        if (std::getline(input_, typed) && typed == cluster) return {};
+        return failure(ErrorCode::kUsage, "not confirmed, so nothing was done", cluster,
+                       "type the cluster's name, or give --yes");
     }
 
     bool json_;

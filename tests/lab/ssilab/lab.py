@@ -36,6 +36,9 @@ done
 units="libvirtd.service ssid.service ssi-etcd.service ssi-guard.service isfcd.service"
 systemctl kill --signal=KILL $units 2>/dev/null
 systemctl stop $units 2>/dev/null
+# The guard left its watchdog armed, as it must.
+python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX); s.connect("/run/ssi-lab/watchdog.sock"); s.sendall(b"disarm\n"); s.recv(9)'
 pkill -KILL '^qemu-system-' && while pgrep '^qemu-system-' >/dev/null; do sleep 0.02; done
 rm -rf /run/ssi /run/libvirt/qemu/*.xml /run/libvirt/qemu/*.pid
 """
@@ -64,9 +67,10 @@ class Lab:
     # ---- up and down ------------------------------------------------------------------------------------------------
 
     def up(self, members: int = 3, links: int = 4, timing_scale: float = 2.0, packages: bool = True,
-           other_layer: Path | None = None, fence_answer_s: float = 0.0) -> None:
+           other_layer: Path | None = None, fence_answer_s: float = 0.0, fence: bool = True) -> None:
         """Makes the cluster and boots it; returns when every member is up. `other_layer`: what the members have instead
-        of our packages, or besides. `fence_answer_s`: the fence agent answers no sooner."""
+        of our packages, or besides. `fence_answer_s`: the fence agent answers no sooner. Without `fence` there is none,
+        and only time proves a death."""
         if not 1 <= members <= 8 or not 1 <= links <= 16:
             raise LabError("a lab has 1 to 8 members and 1 to 16 links for each pair")
         if (self.layout.state / "cluster.json").exists():
@@ -80,7 +84,7 @@ class Lab:
         lun_layer_program()
         tree_path("member")
         cluster = Cluster(str(uuid.uuid4()), [f"MEMBER{slot}" for slot in range(1, members + 1)], links, timing_scale,
-                          str(layer or ""), str(other_layer or ""), fence_answer_s)
+                          str(layer or ""), str(other_layer or ""), fence_answer_s, fence)
         for directory in ("consoles", "guests", "images"):
             (self.layout.shared / directory).mkdir(parents=True)
         self.layout.luns.mkdir()
@@ -243,6 +247,10 @@ class Lab:
         """Cuts all links of a member."""
         for peer in self._peers(member):
             self.cut(member, peer, silent=silent)
+
+    def deafen(self, member: str) -> None:
+        """Nothing reaches the member over its links; what it sends arrives."""
+        self._network().deafen(member)
 
     def rejoin(self, member: str) -> None:
         for peer in self._peers(member):

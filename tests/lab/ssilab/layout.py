@@ -24,6 +24,7 @@ class Cluster:
     packages: str = ""  # the layer with our packages unpacked; empty: none
     layer: str = ""  # another layer, with what is compared with ours (tests/bench); empty: none
     fence_answer_s: float = 0.0  # the fence agent answers no sooner than this; 0: as soon as it can
+    fence: bool = True  # there is a fence agent
     luns: dict[str, int] = field(default_factory=dict)  # name -> bytes
 
     def slot(self, member: str) -> int:

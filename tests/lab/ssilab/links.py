@@ -103,6 +103,16 @@ class Network:
                         self._batch(self._layout.unit(member), [f"link set {interface} down"])
             self._store(state)
 
+    def deafen(self, member: str) -> None:
+        """All links of the member, in one direction: towards it."""
+        with self._layout.lock("links"):
+            state = self._state()
+            for link, interface in self._ends(member):
+                self._mend(link, state)
+                state["cut"][link.key] = f"deaf {member}"
+                self._drop_silently(member, interface)
+            self._store(state)
+
     def heal(self, one: str | None, other: str | None, indexes: list[int] | None, running: set[str]) -> None:
         """Without members: every link of the lab. Ends of a member that is off stay down until it boots."""
         with self._layout.lock("links"):
@@ -165,7 +175,7 @@ class Network:
         for link, interface in self._ends(member):
             if link.key in state["throttle"]:
                 self._limit(member, interface, state["throttle"][link.key])
-            if state["cut"].get(link.key) == "silent":
+            if state["cut"].get(link.key) in ("silent", f"deaf {member}"):
                 self._drop_silently(member, interface)
 
     def _limit(self, member: str, interface: str, mbit: object) -> None:
@@ -186,8 +196,8 @@ class Network:
     def _mend(self, link: Link, state: dict[str, dict[str, object]]) -> object:
         """Takes the filter of a silent cut away; says how the link was cut."""
         how = state["cut"].pop(link.key, None)
-        if how == "silent":
-            for member, interface in link.ends():
+        for member, interface in link.ends():
+            if how in ("silent", f"deaf {member}"):
                 self._nft(member, f"delete table netdev {interface}")
         return how
 

@@ -26,13 +26,16 @@ def system_toml(layout: Layout, cluster: Cluster) -> str:
     text = ["# Written by ssi-lab.", "[cluster]", f'name = "lab-{layout.name}"', f'uuid = "{cluster.uuid}"', "",
             "[timing]", f"scale = {cluster.timing_scale:.2f}", ""]
     for member in cluster.members:
-        text += ["[[member]]", f'name = "{member}"', f"slot = {cluster.slot(member)}", ""]
+        text += ["[[member]]", f'name = "{member}"', f"slot = {cluster.slot(member)}", 'watchdog = "hardware"',
+                 'watchdog_device = "/run/ssi-lab/watchdog.sock"', ""]
     for link in all_links(cluster):
         text += ["[[channel]]", f'members = ["{link.one}", "{link.other}"]',
                  f'addresses = ["{link.addresses[0]}", "{link.addresses[1]}"]',
                  f'interfaces = ["{link.interfaces[0]}", "{link.interfaces[1]}"]', ""]
     if PDR in cluster.luns:
         text += ["[pdr]", f'device = "/dev/ssi-lab/{PDR}"', ""]
+    if not cluster.fence:
+        return "\n".join(text)
     text += ["[[fence]]", 'name = "lab"', 'agent = "/usr/sbin/fence_ssi_lab"', "timeout_s = 10"]
     if cluster.fence_answer_s:
         text += [f'options = {{ answer_s = "{cluster.fence_answer_s:g}" }}']

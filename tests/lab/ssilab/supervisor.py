@@ -3,7 +3,9 @@ agent talks to) and for their hardware watchdogs: neither stops when a member is
 
 In each member, in /run/ssi-lab:
     supervisor.sock   a JSON object a line: {"action": "off"|"on"|"reboot"|"status"|"monitor"|"list", "plug": MEMBER};
-                      answer {"ok": true, "power": "on"|"off"} or {"ok": false, "reason": TEXT}
+                      answer {"ok": true, "power": "on"|"off"} or {"ok": false, "reason": TEXT};
+                      {"action": "fault", "fault": NAME, "members": [...]} for a drill (faults.py), answered when it is
+                      made; "fence-fail" makes the power switch itself fail, until "fence-heal"
     watchdog.sock     lines "arm SECONDS", "feed", "disarm", each answered "ok". As the kernel's: closing without
                       disarm leaves it armed. Not fed in time, it cuts the member's power.
 """
@@ -19,6 +21,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 
 from .containers import Member
+from .faults import make_fault
 from .layout import Cluster, Layout
 from .processes import LabError, end_recorded_process, record_process, recorded_process, wait_until
 from .trees import repository
@@ -108,6 +111,7 @@ class Supervisor:
         self._layout = layout
         self._members = {name: Member(layout, cluster, name) for name in cluster.members}
         self._watchdogs = {name: Watchdog(layout, member) for name, member in self._members.items()}
+        self._switch_fails = False
 
     async def serve(self) -> None:
         for name in self._members:
@@ -140,7 +144,10 @@ class Supervisor:
                 while line := await reader.readline():
                     try:
                         request = json.loads(line)
-                        answer = await self._act(request.get("action", ""), request.get("plug", ""), asker)
+                        if request.get("action") == "fault":
+                            answer = await self._fault(request["fault"], request.get("members", []))
+                        else:
+                            answer = await self._act(request.get("action", ""), request.get("plug", ""), asker)
                     except Exception as error:  # whatever it was, the asker must not wait for an answer in vain
                         traceback.print_exc()
                         answer = {"ok": False, "reason": str(error) or repr(error)}
@@ -149,6 +156,14 @@ class Supervisor:
             writer.close()
         return handle
 
+    async def _fault(self, fault: str, members: list[str]) -> dict[str, object]:
+        if fault in ("fence-fail", "fence-heal"):
+            self._switch_fails = fault == "fence-fail"
+        else:
+            from .lab import Lab  # which imports this module
+            await asyncio.to_thread(make_fault, Lab(self._layout.name), fault, members)
+        return {"ok": True}
+
     async def _act(self, action: str, plug: str, asker: str) -> dict[str, object]:
         if action == "monitor":
             return {"ok": True, "power": "on"}
@@ -156,6 +171,8 @@ class Supervisor:
             return {"ok": True, "plugs": list(self._members)}
         if plug not in self._members:
             raise LabError(f"no plug '{plug}': there are {', '.join(self._members)}")
+        if self._switch_fails and asker in self._members:
+            raise LabError("the power switch does not answer")
         member = self._members[plug]
         if action in ("off", "reboot"):
             record_event(self._layout, "power-off", plug, f"asked by {asker}")

@@ -11,7 +11,7 @@ _ssictl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --member | --directory | --cluster | --config | --device | --peer | --own-address | --peer-address | --interface | --port | \
+            --member | --why | --restart | --prefer | --priority | --limit | --guest | --report | --directory | --cluster | --config | --device | --peer | --own-address | --peer-address | --interface | --port | \
                 --interval | --count) ((i++)) ;;
             -*) ;;
             *) words+=("$word") ;;
@@ -21,10 +21,13 @@ _ssictl() {
 
     local choices='' names=''
     case ${COMP_WORDS[COMP_CWORD - 1]} in
-        --member) names=members ;;
+        --member | --prefer) names=members ;;
+        --restart) choices='yes no prefer' ;;
+        --why) [ "${words[*]:0:2}" = 'query ssi' ] && names=members ;;
+        --guest) names=guests ;;
         --peer) names=peers ;;
         --interface) names=interfaces ;;
-        --directory)
+        --directory | --report)
             compopt -o dirnames
             return
             ;;
@@ -32,18 +35,28 @@ _ssictl() {
             compopt -o default
             return
             ;;
-        --cluster | --own-address | --peer-address | --port | --interval | --count) return ;;
+        --cluster | --priority | --limit | --own-address | --peer-address | --port | --interval | --count) return ;;
         *)
             case "${words[*]:0:2}" in
-                '') choices='query guest relocate member islink reload ca pdr version' ;;
+                '') choices='query guest relocate member fence disarm arm maintenance islink reload ca pdr engine drill version' ;;
                 query) choices='ssi' ;;
-                guest) choices='list show start shutdown destroy' ;;
+                guest) choices='list show policy start shutdown destroy' ;;
                 relocate) choices='move status' ;;
                 member) choices='set-down leave' ;;
+                fence) choices='test' ;;
+                maintenance) choices='on off' ;;
                 islink) choices='list show activate deactivate watch' ;;
                 ca) choices='init issue rotate retire' ;;
                 pdr) choices='format show check' ;;
-                'guest show' | 'guest start' | 'guest shutdown' | 'guest destroy' | 'relocate status')
+                drill) choices='list run' ;;
+                engine) choices='status backup compact force restore' ;;
+                'engine backup' | 'engine restore')
+                    if [[ $cur != -* ]]; then
+                        compopt -o default
+                        return
+                    fi
+                    ;;
+                'guest show' | 'guest policy' | 'guest start' | 'guest shutdown' | 'guest destroy' | 'relocate status')
                     [ "$cword" -eq 2 ] && names=guests
                     ;;
                 'relocate move')
@@ -52,7 +65,8 @@ _ssictl() {
                     ;;
                 'islink show' | 'islink watch') [ "$cword" -eq 2 ] && names=peers ;;
                 'islink activate' | 'islink deactivate') [ "$cword" -eq 2 ] && names=channels ;;
-                'member set-down' | 'ca issue') [ "$cword" -eq 2 ] && names=members ;;
+                'drill run') [ "$cword" -eq 2 ] && names=drills ;;
+                'member set-down' | 'fence test' | 'maintenance on' | 'maintenance off' | 'ca issue') [ "$cword" -eq 2 ] && names=members ;;
             esac
             ;;
     esac
@@ -61,18 +75,24 @@ _ssictl() {
         choices='--help --json'
         case "${words[*]:0:2}" in
             'guest start') choices+=' --member' ;;
-            'query ssi' | 'guest list' | 'islink list') choices+=' --names' ;;
+            'guest policy') choices+=' --restart --prefer --priority --limit' ;;
+            'query ssi') choices+=' --names --why' ;;
+            'guest list' | 'islink list') choices+=' --names' ;;
             'islink show') choices+=' --streams' ;;
             'islink watch') choices+=' --interval --count' ;;
             'islink activate') choices+=' --peer --own-address --peer-address --interface --port' ;;
             'islink deactivate') choices+=' --peer --force' ;;
-            'member set-down') choices+=' --yes' ;;
+            'member set-down' | 'engine force' | 'engine restore') choices+=' --yes' ;;
+            'engine backup') choices+=' --force' ;;
+            disarm | 'maintenance on') choices+=' --why' ;;
             'ca init') choices+=' --directory --cluster --config --force' ;;
             'ca issue') choices+=' --directory --force' ;;
             'ca rotate') choices+=' --directory --authority' ;;
             'ca retire') choices+=' --directory' ;;
             'pdr format') choices+=' --device --config --force' ;;
             'pdr show' | 'pdr check') choices+=' --device --config' ;;
+            'drill list') choices+=' --directory' ;;
+            'drill run') choices+=' --guest --report --yes --config --directory' ;;
         esac
         names=
     fi
@@ -85,6 +105,7 @@ _ssictl() {
         peers) choices=$(ssictl islink list --names 2>/dev/null) ;;
         channels) choices=$(ssictl islink list 2>/dev/null | awk 'NR > 1 && NF > 3 && $1 != "WARNING:" { print $3 }' | sort -u) ;;
         interfaces) choices=$(ls /sys/class/net) ;;
+        drills) choices=$(ssictl drill list 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
         *) choices=${choices// /$'\n'} ;;
     esac
     for name in $choices; do

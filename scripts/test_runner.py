@@ -88,7 +88,7 @@ class Part:
         return code
 
     def build(self, preset, *targets):
-        self.run("scripts/build", preset, *targets, minutes=15)
+        self.run("scripts/build", preset, *targets, minutes=35)  # cold compiler cache, slow machine
 
     def ctest(self, preset, folder, minutes=10, without="", **environment):
         """Runs the tests of one folder of a build. Cases are counted from GoogleTest's files where there are any: one
@@ -209,7 +209,13 @@ def tidy(part):
 def lab(part):
     if not any((SOURCE / "tests/lab").glob("test_*.py")):
         raise PartFailed("tests/lab has no tests")
-    return pytest(part, "tests/lab", "--ignore=tests/lab/mainframe", minutes=part.options.lab_minutes)
+    return pytest(part, "tests/lab", "--ignore=tests/lab/mainframe", "--ignore=tests/lab/test_drills.py",
+                  minutes=part.options.lab_minutes)
+
+
+def drills(part):
+    part.run("scripts/build-deb", minutes=15)
+    return pytest(part, "tests/lab/test_drills.py", minutes=40)
 
 
 def ctc(part):
@@ -266,9 +272,10 @@ def bench(part):
 
 # In the order in which they run.
 PARTS = {"unit": unit, "debs": debs, "sim": sim, "model": model, "format": lint, "asan": asan, "s390x": s390x,
-         "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "ctc": ctc, "bench": bench}
-NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "ctc", "bench")
-ALONE = ("lab", "ctc", "bench")  # They measure time: last, and nothing beside them.
+         "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "drills": drills,
+         "ctc": ctc, "bench": bench}
+NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "drills", "ctc", "bench")
+ALONE = ("lab", "drills", "ctc", "bench")  # They measure time: last, and nothing beside them.
 # Where cores allow, these chains run side by side; the parts of one chain share a build folder.
 CHAINS = (("unit", "debs", "sim", "model", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",),
           ("fuzz",))
@@ -278,7 +285,8 @@ HELP = {
     "model": "the models of the safety protocol, searched whole (docs/safety.md)",
     "asan": "unit tests and simulation under AddressSanitizer and UndefinedBehaviorSanitizer",
     "s390x": "unit tests built for the mainframe, under emulation", "format": "format and lint",
-    "lab": "clusters on this machine (tests/lab)", "ctc": "two emulated mainframes joined by channels (docs/ctc.md)",
+    "lab": "clusters on this machine (tests/lab)", "drills": "each drill of ssictl in the lab (docs/drills.md)",
+    "ctc": "two emulated mainframes joined by channels (docs/ctc.md)",
     "tsan": "unit tests and simulation under ThreadSanitizer",
     "tidy": "clang-tidy", "coverage": "unit tests and simulation, lines run in each folder (in its log)",
     "fuzz": "each fuzzer for a minute", "bench": "the benchmarks",
@@ -323,7 +331,7 @@ def parse_options():
     parser.add_argument("--nightly", action="store_true", help="all parts, the nightly ones too")
     parser.add_argument("-k", metavar="EXPR", help="cases whose name contains EXPR (in the lab: pytest's -k)")
     parser.add_argument("--tail", type=int, default=60, metavar="N", help="lines of log shown of a failure (60)")
-    parser.add_argument("--lab-minutes", type=int, default=30, metavar="N", help="the lab is stopped after this (30)")
+    parser.add_argument("--lab-minutes", type=int, default=45, metavar="N", help="the lab is stopped after this (45)")
     parser.add_argument("--times", metavar="FILE", help="write the parts as JSON: name, seconds, counts")
     return parser.parse_args()
 

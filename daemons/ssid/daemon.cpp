@@ -2,6 +2,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <chrono>
@@ -12,17 +13,23 @@
 
 #include "daemons/ssid/api/bus_object.hpp"
 #include "daemons/ssid/engine/compaction.hpp"
+#include "daemons/ssid/engine/engine_health.hpp"
 #include "daemons/ssid/engine/etcd_director.hpp"
 #include "daemons/ssid/engine/etcd_engine.hpp"
+#include "daemons/ssid/engine/log_service.hpp"
+#include "daemons/ssid/engine/voter_keeper.hpp"
 #include "daemons/ssid/fencing/agent_program.hpp"
 #include "daemons/ssid/fencing/fencing.hpp"
 #include "daemons/ssid/gate/guard_client.hpp"
 #include "daemons/ssid/gate/hook_server.hpp"
+#include "daemons/ssid/guests/capacity_report.hpp"
 #include "daemons/ssid/guests/guests.hpp"
 #include "daemons/ssid/guests/libvirt_hypervisor.hpp"
 #include "daemons/ssid/membership/boot_file.hpp"
+#include "daemons/ssid/membership/voter_standing.hpp"
 #include "daemons/ssid/relocation/isfc_bus_link.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/text_file.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -32,8 +39,14 @@ using boost::asio::awaitable;
 
 std::vector<std::unique_ptr<FenceAgent>> fence_agents(const SystemConfig& config) {
     std::vector<std::unique_ptr<FenceAgent>> agents;
-    for (const auto& fence : config.fences) agents.push_back(std::make_unique<AgentProgram>(fence));
+    for (const auto& fence : config.fences)
+        if (fence.method == FenceMethod::kAgent) agents.push_back(std::make_unique<AgentProgram>(fence));
     return agents;
+}
+
+std::optional<std::int64_t> free_memory() {
+    const auto text = read_text_file("/proc/meminfo");
+    return text ? available_mib(*text) : std::nullopt;
 }
 
 }  // namespace
@@ -53,10 +66,11 @@ struct Daemon::Parts {
           view(engine, clock, executor),
           membership(own, config.timing, view, guard, boot, clock),
           pdr(config.timing.silence, config.timing.beat),
-          watch(own, config.timing.silence, config.timing.beat, config.timing.boot,
-                config.pdr.device.empty() ? nullptr : &pdr),
-          fencing(membership, watch, view, fence_agents(config), clock, executor),
-          guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor) {}
+          watch(own, config.timing, config.pdr.device.empty() ? nullptr : &pdr),
+          fencing(membership, watch, view, fence_agents(config), clock, executor, config.timing.beat,
+                  config.pdr.device.empty() ? nullptr : &pdr),
+          guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
+          capacity(membership, view, clock, free_memory) {}
 
     void spawn(awaitable<void> work) {
         boost::asio::co_spawn(executor, std::move(work), [](const std::exception_ptr& failure) {
@@ -67,11 +81,14 @@ struct Daemon::Parts {
 
     Result<void> open();
     void describe_slot();
-    awaitable<void> bring_up_engine();
+    awaitable<void> renew_lease(BootTime begun);
+    std::optional<VoterKeeper::Facts> voter_facts();
+    awaitable<std::uint64_t> newest_lineage();
     awaitable<void> publish();
     awaitable<void> compact();
     awaitable<void> feed_watchdog();
     awaitable<void> follow_changes();
+    awaitable<void> watch_peers();
 
     boost::asio::io_context& context;
     boost::asio::any_io_executor executor;
@@ -88,14 +105,19 @@ struct Daemon::Parts {
     PeerWatch watch;
     Fencing fencing;
     Guests guests;
+    CapacityReport capacity;
     std::optional<SlotFacts> described;  ///< What the guard was told of us last.
     std::optional<Bus> bus;
     std::optional<SystemdUnits> units;
     std::optional<SystemdUnitControl> unit_control;
     std::optional<EtcdDirector> director;
+    std::optional<VoterKeeper> voters;
+    std::optional<EngineHealth> health;
+    std::optional<LogServer> logs;
     std::optional<IsfcBusLink> isfc;
     std::optional<Relocations> relocations;
     std::optional<Administration> administration;
+    std::optional<EngineAdministration> engine_administration;
     std::optional<HookServer> hooks;
 };
 
@@ -106,14 +128,25 @@ Result<void> Daemon::Parts::open() {
     units.emplace(*bus);
     unit_control.emplace(*units);
     director.emplace(config, membership.own(), *unit_control);
+    voters.emplace(config, membership.own(), engine, *director, clock, executor);
+    voters->facts = [this] { return voter_facts(); };
+    voters->newest_lineage = [this] { return newest_lineage(); };
+    health.emplace(engine, clock);
+    auto telling = LogServer::listen(executor, places.log_socket, [this] { return director->log_report(); });
+    if (!telling) return std::unexpected(telling.error());
+    logs.emplace(*std::move(telling));
     isfc.emplace(*bus);
     relocations.emplace(membership, view, guard, hypervisor, *isfc, clock, executor);
-    administration.emplace(config, membership, watch, pdr, view, hypervisor, *relocations, clock);
-    if (auto exported = bus->export_object(kBusPath, kBusInterface, bus_methods(*administration)); !exported)
+    administration.emplace(config, membership, watch, pdr, view, *voters, *health, hypervisor, *relocations, clock);
+    engine_administration.emplace(config, membership.own(), engine, *director, *voters, *health, executor);
+    if (auto exported =
+            bus->export_object(kBusPath, kBusInterface, bus_methods(*administration, *engine_administration));
+        !exported)
         return exported;
 
     guests.is_moving = [this](const GuestName& guest) { return relocations->is_moving(guest); };
-    membership.on_beat = [this] {
+    membership.on_beat = [this](BootTime begun) {
+        spawn(renew_lease(begun));
         watch.look(view.state(), clock.now());
         fencing.consider();
     };
@@ -146,13 +179,23 @@ void Daemon::Parts::describe_slot() {
     }(*this, facts));
 }
 
-awaitable<void> Daemon::Parts::bring_up_engine() {
-    while (true) {
-        auto up = co_await director->bring_up();
-        if (up) co_return;
-        log::error("etcd does not run on this member", up.error());
-        co_await clock.sleep(5s);
-    }
+awaitable<void> Daemon::Parts::renew_lease(BootTime begun) {
+    // Without an answer the next beat renews it; what fails for long is told by the guard itself, as the lease's end.
+    if (auto renewed = co_await guard.renew(begun); !renewed)
+        log::debug("the lease was not renewed: " + renewed.error().text());
+}
+
+awaitable<std::uint64_t> Daemon::Parts::newest_lineage() {
+    std::uint64_t newest = 0;
+    for (const auto& log : co_await reachable_logs(executor, config, membership.own()))
+        newest = std::max(newest, log.lineage);
+    co_return newest;
+}
+
+/// The list of voters is changed by the member that acts for all.
+std::optional<VoterKeeper::Facts> Daemon::Parts::voter_facts() {
+    if (!membership.has_majority() || !watch.is_coordinator(view.state())) return std::nullopt;
+    return VoterKeeper::Facts{voter_candidates(config, view.state(), watch.unheard()), std::nullopt};
 }
 
 awaitable<void> Daemon::Parts::publish() {
@@ -189,6 +232,16 @@ awaitable<void> Daemon::Parts::follow_changes() {
     }
 }
 
+/// Between our beats, so that a sign is seen when it comes and its absence when it is due.
+awaitable<void> Daemon::Parts::watch_peers() {
+    while (true) {
+        co_await clock.sleep(config.timing.beat / 5);
+        if (!membership.life() || !membership.has_majority()) continue;
+        watch.look_again(view.state(), clock.now());
+        fencing.consider();
+    }
+}
+
 Daemon::Daemon(boost::asio::io_context& context, SystemConfig config, MemberName own, Places places)
     : parts_(std::make_unique<Parts>(context, std::move(config), std::move(own), std::move(places))) {}
 
@@ -199,14 +252,18 @@ Result<void> Daemon::start() {
     if (auto opened = parts.open(); !opened) return opened;
     parts.spawn(parts.feed_watchdog());
     parts.spawn(parts.publish());
-    parts.spawn(parts.bring_up_engine());
+    parts.spawn(parts.voters->run());
+    parts.spawn(parts.health->run());
+    parts.spawn(parts.logs->run());
     parts.spawn(parts.guard.run());
     parts.spawn(parts.hooks->run());
     parts.spawn(parts.view.follow());
     parts.spawn(parts.membership.run());
     parts.spawn(parts.guests.run());
+    parts.spawn(parts.capacity.run());
     parts.spawn(parts.relocations->run());
     parts.spawn(parts.follow_changes());
+    parts.spawn(parts.watch_peers());
     parts.spawn(parts.compact());
     ::sd_notifyf(0, "READY=1\nSTATUS=%s of cluster %s", parts.membership.own().str().c_str(),
                  parts.config.cluster.c_str());

@@ -16,6 +16,7 @@ struct Places {
     std::string hook_socket = "/run/ssi/ssid/hook.sock";
     std::string hook_timeout = "/run/ssi/ssid/hook-timeout";
     std::string incarnation = "/run/ssi/incarnation";
+    std::string log_socket = "/run/ssi/ssid/engine-log.sock";
 };
 
 class Daemon {

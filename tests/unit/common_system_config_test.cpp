@@ -163,6 +163,8 @@ TEST(SystemConfig, contradictions_are_refused_with_the_way_out) {
                    "[[channel]]\nmembers = [\"MEMBER1\", \"MEMBER2\"]\naddresses = [\"10.0.0.1\", \"host\"]\n"),
         "no IP address"));
     EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[timing]\nbeat_s = 1\nsilence_s = 2\n"), "four times"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[timing]\nfence_s = 1\n"), "three times"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[timing]\nfence_s = 4\n"), "no more than silence_s"));
     EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[timing]\nscale = \"2\"\n"), "without quotes"));
 }
 
@@ -180,6 +182,7 @@ plugs = { MEMBER1 = "3" }
     ASSERT_TRUE(config) << config.error().what;
     EXPECT_EQ(config->timing.beat.count(), 500);
     EXPECT_EQ(config->timing.silence.count(), 6000);
+    EXPECT_EQ(config->timing.fence.count(), 3000);
     EXPECT_EQ(config->fences.at(0).timeout.count(), 7000);
     EXPECT_EQ(config->fences.at(0).agent, "/usr/sbin/fence_ipmilan");
     EXPECT_EQ(config->fences.at(0).plug_of(config->members[0].name), "3");
@@ -197,6 +200,42 @@ TEST(SystemConfig, a_logical_link_has_bounds_that_can_be_set) {
     EXPECT_EQ(config->link.memory_mib, 256);
     EXPECT_EQ(config->link.timeout.count(), 6000);
     EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[link]\nmemory_mib = 1\n"), "4"));
+}
+
+TEST(SystemConfig, fence_methods_are_kept_in_the_order_of_the_file) {
+    const auto config = parse_system_config(kTwoMembers + R"([[fence]]
+name = "ipmi"
+agent = "fence_ipmilan"
+credentials = "/etc/ssi/fence/ipmi"
+[[fence]]
+name = "watchdog"
+method = "time"
+[[fence]]
+name = "last"
+method = "operator"
+)",
+                                            "system.toml");
+    ASSERT_TRUE(config) << config.error().what;
+    ASSERT_EQ(config->fences.size(), 3U);
+    EXPECT_EQ(config->fences[0].method, FenceMethod::kAgent);
+    EXPECT_EQ(config->fences[0].credentials, "/etc/ssi/fence/ipmi");
+    EXPECT_EQ(config->fences[1].method, FenceMethod::kTime);
+    EXPECT_EQ(config->fences[2].method, FenceMethod::kOperator);
+}
+
+TEST(SystemConfig, fence_methods_that_make_no_sense_are_refused) {
+    const std::string fence = "[[fence]]\nname = \"x\"\n";
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + fence), "'agent' is missing"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + fence + "method = \"magic\"\n"), "there is no method 'magic'"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + fence + "method = \"time\"\nagent = \"fence_x\"\n"),
+                         "'agent' belongs to method \"agent\""));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + fence + "agent = \"fence_x\"\ncredentials = \"password\"\n"),
+                         "a path must be absolute"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + fence + "method = \"time\"\n" + fence + "method = \"time\"\n"),
+                         "fence x is defined twice"));
+    EXPECT_TRUE(contains(
+        diagnostic(kTwoMembers + fence + "method = \"operator\"\n[[fence]]\nname = \"y\"\n" + "agent = \"fence_x\"\n"),
+        "fence y is never tried"));
 }
 
 TEST(SystemConfig, voters_are_odd) {
@@ -225,6 +264,12 @@ TEST(SystemConfig, pdr_and_watchdogs_are_read) {
     EXPECT_EQ(config->members[0].watchdog, WatchdogConfig::kHardware);
     EXPECT_EQ(config->members[1].watchdog, WatchdogConfig::kNone);
     EXPECT_TRUE(parse_system_config(kTwoMembers, "system.toml")->pdr.device.empty());
+}
+
+TEST(SystemConfig, lease_that_an_election_would_end_and_watchdog_without_a_path_are_refused) {
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[timing]\nlease_s = 3\n"), "lease_s must be at least"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[timing]\nwatchdog_s = 1\n"), "watchdog_s must be at least"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "watchdog_device = \"dog\"\n"), "a path must be absolute"));
 }
 
 TEST(SystemConfig, pdr_without_a_path_and_watchdogs_that_do_not_exist_are_refused) {

@@ -27,12 +27,12 @@ def cuts() -> int:
 class Labs(contextlib.ExitStack):
     """Labs that are taken down when the cases that need them are done, however that ends."""
 
-    def ours(self, letter: str, members: int, fence_answer_s: float = 0.0) -> Lab:
+    def ours(self, letter: str, members: int, fence_answer_s: float = 0.0, fence: bool = True) -> Lab:
         """With our packages, timers as they are by default, and the guest defined."""
         if not package_files():
             raise LabError("there are no packages in build/deb: scripts/build-deb makes them")
         lab = self._new(letter)
-        lab.up(members, links=4, timing_scale=1.0, fence_answer_s=fence_answer_s)
+        lab.up(members, links=4, timing_scale=1.0, fence_answer_s=fence_answer_s, fence=fence)
         lab.wait_joined()
         lab.lun_create("G", _DISK_SIZE)
         lab.guest_create(GUEST, disks=["G"])

@@ -66,6 +66,17 @@ def power_cuts(chosen: set[str], labs: Labs) -> None:
             compared(case, found["ours"], found[case], "s", target, digits=2)
 
 
+def watchdog(_chosen: set[str], labs: Labs) -> None:
+    """The case watchdog: no fence agent, so that only T_dead proves a death (SAFETY 13 b)."""
+    ours = Ours(labs.ours("w", members=3, fence=False))
+    found = []
+    for number in range(cuts()):
+        seconds, begun = restart_time(ours)
+        found.append(seconds)
+        say(f"watchdog: cut {number + 1}/{cuts()}: {seconds:.2f} s ({stages(ours.lab, GUEST, begun)})")
+    absolute("watchdog", found, "s", "ours <= 15", digits=2)
+
+
 def _with_totem(peer: PacemakerCluster, totem: dict[str, int]) -> tuple[float, float]:
     peer.set_totem(totem)
     return restart_time(peer)

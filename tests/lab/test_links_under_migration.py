@@ -111,6 +111,7 @@ def test_a_restart_of_isfcd_ends_the_move_and_harms_no_guest(moving: MovingGuest
     moving.assert_unharmed("MEMBER1")
     admin.lab.throttle("MEMBER1", "MEMBER2", None)
     admin.wait_channels("MEMBER1", "MEMBER2", up=4)
+    admin.lab.wait_joined()  # a member that was just unheard is Suspended, and nothing is sent there until it is heard
     assert admin.document("MEMBER1", "relocate", "move", "g1", "MEMBER2", timeout=120)["outcome"] == "moved"
     moving.assert_unharmed("MEMBER2")
     moving.assert_disk_whole()

@@ -91,6 +91,7 @@ struct Totals {
 /// Every other cluster has a PDR; of these every fourth has no fence agent, so that only time proves a death.
 void equip(Cluster& cluster, std::uint64_t seed) {
     cluster.has_agents = seed % 8 != 0;
+    cluster.late_deaths = 0.2;
     for (const auto& host : cluster.hosts) {
         const auto kind = cluster.world.number(10);
         host->watchdog = kind < 7   ? SimWatchdog::kHardware

@@ -439,7 +439,7 @@ void Host::stop_writers() {
     rights.outlive();
     auto& world = cluster.world;
     // A QEMU that hangs in the kernel dies late.
-    const auto takes = world.chance(0.2) ? world.between(0ms, 20s) : world.between(0ms, 100ms);
+    const auto takes = world.chance(cluster.late_deaths) ? world.between(0ms, 20s) : world.between(0ms, 100ms);
     world.after(takes, [this, boots = boots_] {
         machine.when_thawed([this, boots] {
             if (boots != boots_ || !up_) return;

@@ -154,6 +154,7 @@ class Cluster {
     double fence_failures = 0;
     Duration fence_time{800};
     double migration_failures = 0;
+    double late_deaths = 0;  ///< Of QEMUs that hang in the kernel when they are killed for the lease's end.
     int starts = 0;
     int refusals = 0;
     int moves = 0;

@@ -8,6 +8,7 @@
 
 #include "daemons/ssid/engine/compaction.hpp"
 #include "daemons/ssid/engine/engine_backup.hpp"
+#include "daemons/ssid/engine/etcd_room.hpp"
 #include "daemons/ssid/engine/log_service.hpp"
 #include "daemons/ssid/engine/voter_status.hpp"
 #include "lib/common/json_message.hpp"
@@ -27,6 +28,12 @@ constexpr auto kDefragments = 120s;
 
 std::string text(const json::Object& document) {
     return boost::json::serialize(document);
+}
+
+/// Of all voters' databases the one with the least room counts.
+std::int64_t quota_of(const std::vector<Seat>& seats) {
+    const bool has_witness = std::ranges::contains(seats, VoterKind::kWitness, &Seat::kind);
+    return has_witness ? kWitnessQuotaBytes : kDatabaseQuotaBytes;
 }
 
 std::string_view text_of(VoterKind kind) {
@@ -123,7 +130,7 @@ EngineAdministration::Answer EngineAdministration::status() {
                     {"log", log && log->voter_id != 0
                                 ? value(json::Object{{"last_term", log->last_term}, {"last_index", log->last_index}})
                                 : value(nullptr)},
-                    {"quota_bytes", kDatabaseQuotaBytes},
+                    {"quota_bytes", quota_of(voters_.seats())},
                     {"reserve", health_.has_reserve()},
                     {"fault", health_.fault()},
                     {"trouble", voters_.trouble() ? value(json::from_error(*voters_.trouble())) : value(nullptr)},
@@ -204,7 +211,7 @@ EngineAdministration::Answer EngineAdministration::compact() {
     co_return text({{"v", 1},
                     {"database_bytes", status->database_bytes},
                     {"database_used_bytes", status->database_used_bytes},
-                    {"quota_bytes", kDatabaseQuotaBytes}});
+                    {"quota_bytes", quota_of(voters_.seats())}});
 }
 
 }  // namespace ssi::cluster

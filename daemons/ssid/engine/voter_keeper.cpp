@@ -189,9 +189,9 @@ void VoterKeeper::watch_learners() {
         if (learner.is_started != seat.is_started) learner = {now, seat.is_started};
         if (seat.is_started || now - learner.since < kComesUp || passed_over_.contains(seat.member)) continue;
         passed_over_[seat.member] = now + kPassedOver;
-        log::warning(
-            std::format("etcd on {} does not come up: another member becomes a voter in its place", seat.member.str()),
-            {{"SSI_MEMBER", seat.member.str()}});
+        const auto name = seat.kind == VoterKind::kWitness ? std::string(kWitnessName) : seat.member.str();
+        log::warning(std::format("etcd of {} does not come up: another becomes a voter in its place", name),
+                     {{"SSI_MEMBER", name}});
     }
     std::erase_if(passed_over_, [&](const auto& member) { return member.second <= now; });
 }
@@ -269,7 +269,10 @@ awaitable<Result<bool>> VoterKeeper::act() {
     if (!seats) co_return std::unexpected(seats.error());
     const auto known = facts();
     if (!known) co_return false;
-    const auto step = plan_voters({fit(known->members), *seats, known->witness});
+    // A witness that does not come up must not keep a member from its seat.
+    auto witness = known->witness;
+    if (witness == VoterStanding::kLive && passed_over_.contains(MemberName{})) witness = VoterStanding::kUnknown;
+    const auto step = plan_voters({fit(known->members), *seats, witness});
     if (!step || !is_ripe(*step)) co_return false;
     const auto modified = turn->entries.empty() ? Revision{0} : turn->entries.front().modified;
     const auto value = boost::json::serialize(json::Object{{"v", 1}, {"by", own_.str()}, {"step", text_of(*step)}});

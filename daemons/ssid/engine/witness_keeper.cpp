@@ -1,0 +1,290 @@
+#include "daemons/ssid/engine/witness_keeper.hpp"
+
+#include <algorithm>
+#include <format>
+#include <utility>
+
+#include "daemons/ssid/engine/voter_keeper.hpp"
+#include "lib/common/log.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+
+constexpr auto kLockTime = 5s;
+constexpr auto kFetchTime = 60s;
+/// SAFETY 10. Scaled by timing.scale.
+constexpr auto kUnfitTime = 30s;
+constexpr auto kRetry = 1s;
+constexpr auto kIdle = 10s;
+
+std::shared_ptr<WitnessVolume> volume_of(const SystemConfig& config, MemberSlot own, const WitnessPlaces& places) {
+    const auto uuid = GuestUuid::parse(config.cluster_uuid);
+    const auto reserved = MemberName::parse(kWitnessName);
+    if (config.pdr.device.empty() || config.members.size() < 2 || !uuid) return nullptr;
+    if (!reserved || config.find(*reserved) != nullptr)
+        return nullptr;  // a member has its name: nobody could be told apart
+    return std::make_shared<WitnessVolume>(
+        WitnessVolume::Settings{config.pdr.device, {config.cluster, pdr::cluster_id(*uuid)}, own, places.pdr_lock});
+}
+
+std::string name(const pdr::LockRecord& lock) {
+    return lock.witness ? lock.witness->member.str() : "nobody";
+}
+
+}  // namespace
+
+WitnessKeeper::WitnessKeeper(const SystemConfig& config, MemberName own, UnitControl& units, Clock& clock,
+                             boost::asio::any_io_executor executor, WitnessPlaces places)
+    : config_(config),
+      own_(std::move(own)),
+      slot_(config.find(own_)->slot),
+      units_(units),
+      clock_(clock),
+      places_(std::move(places)),
+      calls_(executor, 1),
+      volume_(volume_of(config, slot_, places_)),
+      born_(clock.now()),
+      looked_(executor) {}
+
+awaitable<void> WitnessKeeper::run() {
+    if (!volume_) co_return;
+    while (true) {
+        const auto begun = clock_.now();
+        const auto done = co_await look();
+        report(done);
+        looked_.notify();
+        const auto used = clock_.now() - begun;
+        const auto pause = pause_after(done.has_value());
+        if (used < pause) co_await clock_.sleep(pause - used);
+    }
+}
+
+bool WitnessKeeper::has_areas() const {
+    const auto areas = areas_.value_or(0);
+    return std::ranges::count_if(config_.members, [&](const auto& member) { return member.slot.number() <= areas; }) >=
+           2;
+}
+
+/// A volume without areas may get some (it was made larger), but not soon.
+std::chrono::milliseconds WitnessKeeper::pause_after(bool well) const {
+    if (areas_ && !has_areas()) return kIdle;
+    return well ? config_.timing.beat : std::max<std::chrono::milliseconds>(kRetry, config_.timing.beat);
+}
+
+/// Nothing is said of a cluster that has none.
+void WitnessKeeper::report(const Result<void>& done) {
+    if (!has_areas()) return;
+    const auto text = done ? std::string() : done.error().text();
+    if (text != trouble_ && !done) log::warning("the witness", done.error());
+    if (text != trouble_ && done) log::notice("the witness is as it should be again");
+    trouble_ = text;
+}
+
+awaitable<Result<void>> WitnessKeeper::until_free() {
+    const auto deadline = clock_.now() + 4 * kLockTime;
+    const auto is_here = [&] {
+        return witness_process(places_) || (lock_ && lock_->witness && lock_->witness->slot == slot_);
+    };
+    while (volume_ && is_here()) {
+        if (clock_.now() >= deadline)
+            co_return failure(ErrorCode::kTimedOut, "this member still holds the witness: " + trouble_, own_.str(),
+                              "try again");
+        co_await wait_change_or_time(looked_, looked_.count(), clock_, deadline - clock_.now());
+    }
+    co_return Result<void>{};
+}
+
+awaitable<Result<void>> WitnessKeeper::look() {
+    const auto view = co_await calls_.run<WitnessVolume::View>("the PDR", "read its lock", kLockTime,
+                                                               [volume = volume_](auto) { return volume->look(); });
+    if (!view) {
+        lock_.reset();
+        co_return std::unexpected(view.error());
+    }
+    lock_ = view->lock;
+    areas_ = view->areas;
+    if (!has_areas()) co_return Result<void>{};
+    const auto holder = lock_->witness ? std::optional(lock_->witness->member) : std::nullopt;
+    if (auto pointed = point_to_witness(places_, own_, holder); !pointed) co_return pointed;
+    const auto now = co_await situation();
+    if (!now) co_return std::unexpected(now.error());
+    co_return co_await act(plan_witness(*now));
+}
+
+awaitable<Result<WitnessSituation>> WitnessKeeper::situation() {
+    const auto claim = read_claim(places_);
+    if (!claim) co_return std::unexpected(claim.error());
+    const bool runs = witness_process(places_).has_value();
+    bool is_served = false;
+    if (runs) is_served = co_await serves();
+    const auto now = clock_.now();
+    const auto facts = cluster(*lock_, *areas_);
+    const bool holds = lock_->witness && lock_->witness->slot == slot_;
+
+    WitnessSituation situation{.own = slot_, .lock = *lock_, .life = life()};
+    situation.claimed = *claim && lock_->generation >= **claim;
+    situation.runs = runs;
+    situation.must_yield =
+        is_leaving() || is_unfit(facts.has_value(), holds, is_served) || (facts && holds && facts->should_move);
+    if (facts) {
+        situation.seat = facts->seat;
+        situation.may_take =
+            facts->home == own_ && facts->seat != WitnessSeat::kUnknown && (!lock_->witness || facts->holder_is_gone);
+    } else if (now - born_ >= config_.timing.silence) {
+        auto holder = lock_->witness ? signs(lock_->witness->member) : HolderSigns{};
+        // "Off" is void when its slot moves afterwards (SAFETY 14).
+        if (!holder.is_silent) fenced_.reset();
+        holder.is_off = fenced_ == lock_->generation;
+        situation.may_take = is_free(*lock_, holder);
+        situation.may_fence = holder.is_silent;
+    }
+    const auto& intent = lock_->fencing;
+    situation.is_barred =
+        intent && intent->target.slot == slot_ && intent->by.slot != slot_ && !signs(intent->by.member).is_silent;
+    if (slot_.number() > *areas_) situation.may_take = situation.may_fence = false;
+    co_return situation;
+}
+
+/// SAFETY 10, as far as ssid sees it.
+bool WitnessKeeper::is_unfit(bool has_majority, bool holds, bool is_served) {
+    if (has_majority) gave_up_ = false;
+    if (!holds || (has_majority && (is_served || !lock_->data))) {
+        unfit_since_.reset();
+        return gave_up_;
+    }
+    if (!unfit_since_) unfit_since_ = clock_.now();
+    if (clock_.now() - *unfit_since_ >= kUnfitTime * config_.timing.scale) gave_up_ = true;
+    return gave_up_;
+}
+
+awaitable<Result<void>> WitnessKeeper::act(WitnessStep step) {
+    switch (step) {
+        case WitnessStep::kFence:
+            co_return co_await fence();
+        case WitnessStep::kClaim:
+            co_return co_await claim();
+        case WitnessStep::kFetch:
+            co_return co_await fetch();
+        case WitnessStep::kBegin:
+            co_return co_await start(true);
+        case WitnessStep::kStart:
+            co_return co_await start(false);
+        case WitnessStep::kStop:
+            log::notice("the witness stops here", {{"SSI_MEMBER", own_.str()}});
+            co_return co_await units_.stop(kWitnessUnit);
+        case WitnessStep::kRelease:
+            co_return co_await release();
+        case WitnessStep::kNothing:
+            break;
+    }
+    co_return Result<void>{};
+}
+
+pdr::LockParty WitnessKeeper::party() const {
+    return {slot_, own_, life()};
+}
+
+/// Has `next` decided as the generation after the one that was looked at, or nothing.
+awaitable<Result<void>> WitnessKeeper::change_lock(pdr::LockRecord next) {
+    const auto seen = lock_->generation;
+    auto decide = [volume = volume_, seen, next = std::move(next)](BlockingCalls::Deadline end) {
+        return volume->decide(
+            [&](const pdr::LockRecord& current) -> Result<std::optional<pdr::LockRecord>> {
+                if (current.generation == seen + 1 && current.witness == next.witness && current.data == next.data &&
+                    current.fencing == next.fencing)
+                    return std::nullopt;  // it is decided: another has finished it for us
+                if (current.generation != seen)
+                    return failure(ErrorCode::kConflict, "the PDR lock was changed by another member meanwhile",
+                                   name(current), "none is needed: it is looked at again");
+                return next;
+            },
+            end);
+    };
+    auto decided = co_await calls_.run<pdr::LockRecord>("the PDR", "change its lock", kLockTime, std::move(decide));
+    if (!decided) co_return std::unexpected(decided.error());
+    lock_ = *std::move(decided);
+    log::notice("PDR lock: " + pdr::text_of(*lock_), {{"SSI_MEMBER", own_.str()}});
+    co_return Result<void>{};
+}
+
+awaitable<Result<void>> WitnessKeeper::fence() {
+    const auto target = *lock_->witness;
+    const pdr::FencingIntent intent{party(), target};
+    if (lock_->fencing != intent) {
+        auto won = co_await change_lock({0, lock_->witness, lock_->data, intent});
+        if (!won) co_return won;
+    }
+    const auto generation = lock_->generation;
+    log::warning(std::format("{} holds the witness and is silent: fencing it without a majority", target.member.str()),
+                 {{"SSI_MEMBER", target.member.str()}});
+    auto done = co_await cut_power(target.member);
+    if (done && !signs(target.member).is_silent)
+        done = failure(ErrorCode::kMemberAlive,
+                       std::format("{} was said to be off and writes to the PDR", target.member.str()),
+                       target.member.str(), "check its plug in system.toml");
+    if (done) {
+        fenced_ = generation;
+        co_return co_await claim();
+    }
+    static_cast<void>(co_await change_lock({0, lock_->witness, lock_->data, std::nullopt}));
+    co_return done;
+}
+
+awaitable<Result<void>> WitnessKeeper::claim() {
+    auto holder = party();
+    // A boot that has not joined yet is told apart from the one before it, which may have been declared Down.
+    auto won = co_await change_lock({0, std::move(holder), lock_->data, std::nullopt});
+    if (!won) co_return won;
+    if (auto kept = write_claim(places_, lock_->generation); !kept) co_return kept;
+    const bool elsewhere = lock_->data && lock_->data != slot_ && !witness_process(places_);
+    if (elsewhere) co_return co_await fetch();
+    co_return Result<void>{};
+}
+
+awaitable<Result<void>> WitnessKeeper::fetch() {
+    const auto begun = clock_.now();
+    auto copy = [volume = volume_, from = *lock_->data](BlockingCalls::Deadline end) {
+        return volume->fetch(from, end);
+    };
+    auto copied = co_await calls_.run<void>("the PDR", "copy the witness's data", kFetchTime, std::move(copy));
+    if (!copied) co_return copied;
+    // SAFETY 17: nobody took it from us meanwhile, or this is refused.
+    if (auto ours = co_await change_lock({0, lock_->witness, slot_, std::nullopt}); !ours) co_return ours;
+    log::notice(std::format("the witness's data was fetched in {} ms", (clock_.now() - begun).count()),
+                {{"SSI_MEMBER", own_.str()}});
+    co_return co_await start(false);
+}
+
+awaitable<Result<void>> WitnessKeeper::start(bool begin) {
+    // Read only when there is no data: then the witness is one more of those in etcd's list.
+    EtcdStart first{"existing", std::format("{}={}", kWitnessName, peer_url(kWitnessName))};
+    if (begin) {
+        auto list = co_await joining();
+        if (!list) co_return std::unexpected(list.error());
+        first = *std::move(list);
+        if (lock_->data != slot_)
+            if (auto ours = co_await change_lock({0, lock_->witness, slot_, std::nullopt}); !ours) co_return ours;
+    }
+    if (auto written = write_witness_start(config_, own_, places_, first, begin); !written) co_return written;
+    if (auto pointed = point_to_witness(places_, own_, own_); !pointed) co_return pointed;
+    log::notice("the witness starts here", {{"SSI_MEMBER", own_.str()}});
+    co_return co_await units_.start(kWitnessUnit);
+}
+
+awaitable<Result<void>> WitnessKeeper::release() {
+    // The taker copies what is on the disk.
+    if (!area_is_closed(places_)) {
+        if (auto stopped = co_await units_.stop(kWitnessUnit); !stopped) co_return stopped;
+        if (!area_is_closed(places_))
+            co_return failure(ErrorCode::kSystemFailed, "the witness's file system is still in use",
+                              places_.area.native(), "see who has it open: fuser -vm " + places_.area.native());
+    }
+    auto freed = co_await change_lock({0, std::nullopt, lock_->data, lock_->fencing});
+    if (freed) forget_claim(places_);
+    co_return freed;
+}
+
+}  // namespace ssi::cluster

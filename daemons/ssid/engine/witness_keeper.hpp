@@ -1,0 +1,89 @@
+#pragma once
+/// Runs the witness on this member when it should run here, and finds it where it runs (witness_plan decides).
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "daemons/ssid/engine/unit_control.hpp"
+#include "daemons/ssid/engine/witness_files.hpp"
+#include "daemons/ssid/engine/witness_plan.hpp"
+#include "daemons/ssid/engine/witness_volume.hpp"
+#include "lib/common/blocking_calls.hpp"
+#include "lib/common/clock.hpp"
+#include "lib/common/notifier.hpp"
+
+namespace ssi::cluster {
+
+/// One io_context. The functions below are set before run().
+class WitnessKeeper {
+  public:
+    WitnessKeeper(const SystemConfig& config, MemberName own, UnitControl& units, Clock& clock,
+                  boost::asio::any_io_executor executor, WitnessPlaces places = {});
+
+    /// For ever; at once at an end where the cluster has no PDR.
+    boost::asio::awaitable<void> run();
+    /// Waits until this member does not hold the lock: before an orderly leave. Error: kTimedOut.
+    boost::asio::awaitable<Result<void>> until_free();
+
+    /// What a majority knows. `lock`: who holds the witness.
+    struct ClusterFacts {
+        std::optional<MemberName> home;  ///< Who should run it.
+        bool holder_is_gone = false;     ///< Exactly this life of the holder was declared Down, and no later one began.
+        WitnessSeat seat = WitnessSeat::kUnknown;
+        bool should_move = false;  ///< With this member as its holder.
+    };
+    /// `areas`: the members of the slots up to it have one. None: no majority, as far as is known here.
+    std::function<std::optional<ClusterFacts>(const pdr::LockRecord& lock, int areas)> cluster;
+    /// What this member sees of the holder by itself; `is_off` is left to the keeper.
+    std::function<HolderSigns(const MemberName& holder)> signs;
+    /// Has a member switched off by the fence agents.
+    std::function<boost::asio::awaitable<Result<void>>(MemberName)> cut_power;
+    /// With whom a witness begins that has never run.
+    std::function<boost::asio::awaitable<Result<EtcdStart>>()> joining;
+    /// The witness's process here answers as a voter that knows a leader.
+    std::function<boost::asio::awaitable<bool>()> serves;
+    /// This member's incarnation; 0: not Joined.
+    std::function<Incarnation()> life;
+    std::function<bool()> is_leaving;
+
+    /// The lock as it was read last; none: not yet, or not now.
+    [[nodiscard]] const std::optional<pdr::LockRecord>& lock() const { return lock_; }
+    /// Two members at least have a witness area, so that this cluster has a witness.
+    [[nodiscard]] bool has_areas() const;
+
+  private:
+    boost::asio::awaitable<Result<void>> look();
+    boost::asio::awaitable<Result<WitnessSituation>> situation();
+    [[nodiscard]] bool is_unfit(bool has_majority, bool holds, bool is_served);
+    boost::asio::awaitable<Result<void>> act(WitnessStep step);
+    boost::asio::awaitable<Result<void>> fence();
+    boost::asio::awaitable<Result<void>> claim();
+    boost::asio::awaitable<Result<void>> fetch();
+    boost::asio::awaitable<Result<void>> start(bool begin);
+    boost::asio::awaitable<Result<void>> release();
+    boost::asio::awaitable<Result<void>> change_lock(pdr::LockRecord next);
+    [[nodiscard]] pdr::LockParty party() const;
+    [[nodiscard]] std::chrono::milliseconds pause_after(bool well) const;
+    void report(const Result<void>& done);
+
+    const SystemConfig& config_;
+    MemberName own_;
+    MemberSlot slot_;
+    UnitControl& units_;
+    Clock& clock_;
+    WitnessPlaces places_;
+    BlockingCalls calls_;
+    std::shared_ptr<WitnessVolume> volume_;  ///< None: the cluster has no PDR.
+    std::optional<pdr::LockRecord> lock_;
+    std::optional<int> areas_;  ///< None: not known yet.
+    BootTime born_;
+    std::optional<BootTime> unfit_since_;
+    bool gave_up_ = false;                 ///< SAFETY 10: until there is a majority again.
+    std::optional<std::uint64_t> fenced_;  ///< Generation of the intent whose target is off.
+    Notifier looked_;
+    std::string trouble_;
+};
+
+}  // namespace ssi::cluster

@@ -1,0 +1,26 @@
+#include "daemons/ssid/fencing/switch_off.hpp"
+
+#include <format>
+
+#include "lib/common/log.hpp"
+
+namespace ssi::cluster {
+
+boost::asio::awaitable<Result<void>> switch_off(std::span<const std::unique_ptr<FenceAgent>> agents,
+                                                MemberName target) {
+    Result<void> result =
+        failure(ErrorCode::kFenceFailed, std::format("no fence agent is configured for {}", target.str()), target.str(),
+                "add a [[fence]] to system.toml");
+    for (const auto& agent : agents) {
+        result = co_await agent->off(target);
+        if (result) {
+            log::notice(std::format("{} is off: {} says so", target.str(), agent->name()),
+                        {{"SSI_MEMBER", target.str()}});
+            co_return result;
+        }
+        log::warning(std::format("fence agent {} failed", agent->name()), result.error());
+    }
+    co_return result;
+}
+
+}  // namespace ssi::cluster

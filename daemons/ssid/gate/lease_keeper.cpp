@@ -76,6 +76,7 @@ boost::asio::awaitable<void> LeaseKeeper::stop_writers() {
         std::format("this member lost its lease: no sign of life was shown for {} ms, every guest here is killed",
                     settings_.term.count()));
     co_await guard_.outlive();
+    if (stop_others) co_await stop_others();
     lease_.clear();
     save();
     log::notice("every guest here was stopped; they start again where the cluster lets them");

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,10 @@ class LeaseKeeper {
     [[nodiscard]] const Watchdog* watchdog() const { return watchdog_.get(); }
     /// Guests run on unguarded from then on: only after the slot says so, or when there is none. No effect without one.
     Result<void> disarm();
+
+    /// Stops what else writes to shared volumes, when the lease is over; answers when that is certain, however long it
+    /// takes (SAFETY 7). May be empty.
+    std::function<boost::asio::awaitable<void>()> stop_others;
 
   private:
     void restore();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -19,6 +20,7 @@
 #include "daemons/ssid/gate/real_time.hpp"
 #include "daemons/ssid/gate/rights_server.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
+#include "daemons/ssid/gate/witness_guard.hpp"
 #include "lib/common/log.hpp"
 
 namespace {
@@ -28,6 +30,8 @@ using namespace ssi::gate;
 
 constexpr auto kWatchdogName = "watchdog";  ///< Its descriptor, as systemd keeps it.
 constexpr auto kWithdrawTime = std::chrono::seconds(3);
+/// The witness may run for so long without an ssid (SAFETY 10). Scaled by timing.scale.
+constexpr std::chrono::milliseconds kAloneTime{30'000};
 
 constexpr const char* kUsage =
     "usage: ssi-guard [--lock-socket PATH] [--runtime-dir DIR] [--config FILE] [--member NAME]\n";
@@ -73,8 +77,20 @@ Result<UnixAcceptor> lock_door(boost::asio::io_context& io, const Options& optio
 /// What a member of a cluster with a PDR has more: its slot, its lease, its watchdog.
 struct Life {
     std::unique_ptr<LeaseKeeper> lease;
+    std::unique_ptr<WitnessGuard> witness;
     std::unique_ptr<PdrSign> sign;
 };
+
+/// The witness's lease, which the slot's writes alone renew (SAFETY 9).
+std::unique_ptr<WitnessGuard> begin_witness_guard(const Options& options, Clock& clock, const TimingConfig& timing,
+                                                  LeaseKeeper& lease) {
+    const std::chrono::milliseconds alone(std::llround(static_cast<double>(kAloneTime.count()) * timing.scale));
+    auto witness = std::make_unique<WitnessGuard>(
+        clock, LeaseFile(options.runtime_dir / "witness-lease.json"),
+        WitnessGuard::Settings{{timing.lease, alone}, std::min(timing.beat, timing.lease / 10)});
+    lease.stop_others = [&guard = *witness] { return guard.outlive(); };
+    return witness;
+}
 
 std::unique_ptr<Watchdog> begin_watchdog(const MemberConfig& member, std::chrono::milliseconds timeout,
                                          std::optional<int> kept, DescriptorStore& store) {
@@ -103,19 +119,24 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
     life.lease = std::make_unique<LeaseKeeper>(
         io.get_executor(), clock, guard, LeaseFile(options.runtime_dir / "lease.json"),
         LeaseKeeper::Settings{timing.lease, std::min(timing.beat, timing.watchdog / 4)}, std::move(watchdog));
-    auto sign = PdrSign::create(io.get_executor(), *config, *own, life.lease->watchdog(),
-                                [&server, &lease = *life.lease](const cluster::PdrPass& pass) {
-                                    if (pass.renewed) lease.renew(*pass.renewed);
-                                    server.tell(pass);
-                                });
+    life.witness = begin_witness_guard(options, clock, timing, *life.lease);
+    auto sign =
+        PdrSign::create(io.get_executor(), *config, *own, life.lease->watchdog(),
+                        [&server, &lease = *life.lease, &witness = *life.witness](const cluster::PdrPass& pass) {
+                            if (pass.renewed) lease.renew(*pass.renewed);
+                            if (pass.renewed) witness.renew(*pass.renewed);
+                            server.tell(pass);
+                        });
     // Without the slot nobody counts on the watchdog, and ssid's renewals carry the lease.
     if (!sign) log::error("this member shows no sign of life on the PDR", sign.error());
     if (sign) life.sign = *std::move(sign);
     server.on_renewed = [&lease = *life.lease](BootTime begun) { lease.renew(begun); };
-    if (life.sign)
-        server.on_described = [&beat = *life.sign](const std::optional<cluster::SlotFacts>& facts) {
-            beat.describe(facts);
-        };
+    server.on_described = [&witness = *life.witness,
+                           beat = life.sign.get()](const std::optional<cluster::SlotFacts>& facts) {
+        witness.attend(facts.has_value());
+        if (beat != nullptr) beat->describe(facts);
+    };
+    if (life.sign) life.witness->on_change = [&beat = *life.sign](bool runs) { beat.serve_witness(runs); };
     return life;
 }
 
@@ -125,7 +146,7 @@ boost::asio::awaitable<void> end_life(Life& life, Guard& guard, Clock& clock, De
                                       boost::asio::io_context& io) {
     if (life.lease && life.lease->watchdog() != nullptr) {
         const auto table = guard.table();
-        const bool nothing_runs = table && !(*table)->has_qemu();
+        const bool nothing_runs = table && !(*table)->has_qemu() && !life.witness->runs();
         const bool told = life.sign && co_await life.sign->withdraw_watchdog(clock, kWithdrawTime);
         if (told || nothing_runs) {
             store.drop(kWatchdogName);
@@ -160,6 +181,7 @@ Result<void> serve(const Options& options) {
         life.emplace();
     }
     if (life->lease) spawn(io.get_executor(), life->lease->run());
+    if (life->witness) spawn(io.get_executor(), life->witness->run());
     spawn(io.get_executor(), rights_server.run());
     spawn(io.get_executor(), lock_server.run());
 

@@ -80,6 +80,11 @@ void PdrSign::describe(const std::optional<cluster::SlotFacts>& facts) {
     beat_.set(record_);
 }
 
+void PdrSign::serve_witness(bool runs) {
+    record_.witness_serving = runs;
+    beat_.set(record_);
+}
+
 boost::asio::awaitable<bool> PdrSign::withdraw_watchdog(Clock& clock, std::chrono::milliseconds at_most) {
     record_.armed = false;
     beat_.set(record_);

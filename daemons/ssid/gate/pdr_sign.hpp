@@ -24,6 +24,8 @@ class PdrSign {
 
     /// What ssid says, and nothing when it is away.
     void describe(const std::optional<cluster::SlotFacts>& facts);
+    /// The guard's own word on whether the witness runs here (SAFETY 10).
+    void serve_witness(bool runs);
     /// The slot says from now on that no watchdog is armed; true when that was read back (SAFETY 11).
     boost::asio::awaitable<bool> withdraw_watchdog(Clock& clock, std::chrono::milliseconds at_most);
 

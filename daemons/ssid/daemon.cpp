@@ -18,8 +18,11 @@
 #include "daemons/ssid/engine/etcd_engine.hpp"
 #include "daemons/ssid/engine/log_service.hpp"
 #include "daemons/ssid/engine/voter_keeper.hpp"
+#include "daemons/ssid/engine/voter_status.hpp"
+#include "daemons/ssid/engine/witness_keeper.hpp"
 #include "daemons/ssid/fencing/agent_program.hpp"
 #include "daemons/ssid/fencing/fencing.hpp"
+#include "daemons/ssid/fencing/switch_off.hpp"
 #include "daemons/ssid/gate/guard_client.hpp"
 #include "daemons/ssid/gate/hook_server.hpp"
 #include "daemons/ssid/guests/capacity_report.hpp"
@@ -83,6 +86,9 @@ struct Daemon::Parts {
     void describe_slot();
     awaitable<void> renew_lease(BootTime begun);
     std::optional<VoterKeeper::Facts> voter_facts();
+    std::optional<VoterStanding> witness_standing();
+    void open_witness();
+    HolderSigns signs_of(const MemberName& holder);
     awaitable<std::uint64_t> newest_lineage();
     awaitable<void> publish();
     awaitable<void> compact();
@@ -112,6 +118,8 @@ struct Daemon::Parts {
     std::optional<SystemdUnitControl> unit_control;
     std::optional<EtcdDirector> director;
     std::optional<VoterKeeper> voters;
+    std::vector<std::unique_ptr<FenceAgent>> witness_agents;  ///< For fencing without a majority.
+    std::optional<WitnessKeeper> witness;
     std::optional<EngineHealth> health;
     std::optional<LogServer> logs;
     std::optional<IsfcBusLink> isfc;
@@ -130,6 +138,7 @@ Result<void> Daemon::Parts::open() {
     director.emplace(config, membership.own(), *unit_control);
     voters.emplace(config, membership.own(), engine, *director, clock, executor);
     voters->facts = [this] { return voter_facts(); };
+    open_witness();
     voters->newest_lineage = [this] { return newest_lineage(); };
     health.emplace(engine, clock);
     auto telling = LogServer::listen(executor, places.log_socket, [this] { return director->log_report(); });
@@ -195,7 +204,71 @@ awaitable<std::uint64_t> Daemon::Parts::newest_lineage() {
 /// The list of voters is changed by the member that acts for all.
 std::optional<VoterKeeper::Facts> Daemon::Parts::voter_facts() {
     if (!membership.has_majority() || !watch.is_coordinator(view.state())) return std::nullopt;
-    return VoterKeeper::Facts{voter_candidates(config, view.state(), watch.unheard()), std::nullopt};
+    return VoterKeeper::Facts{voter_candidates(config, view.state(), watch.unheard()), witness_standing()};
+}
+
+/// None: this cluster has none.
+std::optional<VoterStanding> Daemon::Parts::witness_standing() {
+    if (!witness->has_areas()) return std::nullopt;
+    const auto& lock = witness->lock();
+    if (!lock || !lock->witness) return VoterStanding::kUnknown;
+    const auto& state = view.state();
+    const auto& holder = *lock->witness;
+    const auto life = state.joined_life(holder.member);
+    const bool lives = life && life->incarnation == holder.incarnation && state.fence(holder.member) == nullptr &&
+                       !watch.unheard().contains(holder.member);
+    if (!lives) return VoterStanding::kUnknown;
+    // Its data are nowhere, and yet it has voted: it can never do so again.
+    const bool is_lost = !lock->data && witness_seat(voters->seats()) == WitnessSeat::kUsed;
+    return is_lost ? VoterStanding::kGone : VoterStanding::kLive;
+}
+
+/// What was seen of it on the PDR: the engine's sign of it cannot be seen without a majority.
+HolderSigns Daemon::Parts::signs_of(const MemberName& holder) {
+    const auto now = clock.now();
+    HolderSigns signs{.is_silent = pdr.stands_still(holder, now, config.timing.fence)};
+    signs.dead_after = pdr.dead_after(holder);
+    const auto* slot = pdr.slot(holder);
+    if (signs.dead_after && slot != nullptr && pdr.is_dead_by_time({holder, slot->incarnation}, now))
+        signs.still = *signs.dead_after;
+    return signs;
+}
+
+void Daemon::Parts::open_witness() {
+    witness_agents = fence_agents(config);
+    witness.emplace(config, membership.own(), *unit_control, clock, executor);
+    witness->cluster = [this](const pdr::LockRecord& lock, int areas) -> std::optional<WitnessKeeper::ClusterFacts> {
+        if (!membership.has_majority()) return std::nullopt;
+        const auto& state = view.state();
+        const auto& seats = voters->seats();
+        auto members = voter_candidates(config, state, watch.unheard());
+        std::erase_if(members, [&](const auto& member) { return config.find(member.name)->slot.number() > areas; });
+        WitnessKeeper::ClusterFacts facts{.home = witness_home(members, seats), .seat = witness_seat(seats)};
+        facts.should_move = should_move(membership.own(), members, seats);
+        const auto* holder = lock.witness ? state.member(lock.witness->member) : nullptr;
+        facts.holder_is_gone = holder != nullptr && holder->state == MemberState::kDown &&
+                               holder->incarnation == lock.witness->incarnation;
+        return facts;
+    };
+    witness->signs = [this](const MemberName& holder) { return signs_of(holder); };
+    witness->cut_power = [this](MemberName target) { return switch_off(witness_agents, std::move(target)); };
+    witness->joining = [this]() -> awaitable<Result<EtcdStart>> {
+        const auto list = co_await engine.voters();
+        if (!list) co_return std::unexpected(list.error());
+        // R3: what is known of the seat may be old, and what has voted never begins anew. This list is not old, and no
+        // witness runs that could get a vote meanwhile.
+        if (witness_seat(seats_of(*list, config)) != WitnessSeat::kFresh)
+            co_return failure(ErrorCode::kConflict, "the witness's seat is not that of a voter that never ran",
+                              kWitnessName, "none is needed: it is looked at again");
+        co_return joining_start(*list);
+    };
+    witness->serves = [this]() -> awaitable<bool> {
+        const auto status = co_await ask_voter(executor, WitnessPlaces{}.working_directory / "client:1", 1s);
+        co_return status.has_value();
+    };
+    witness->life = [this] { return membership.life() ? membership.life()->incarnation : Incarnation{}; };
+    witness->is_leaving = [this] { return membership.is_leaving(); };
+    membership.before_left = [this] { return witness->until_free(); };
 }
 
 awaitable<void> Daemon::Parts::publish() {
@@ -265,6 +338,7 @@ Result<void> Daemon::start() {
     parts.spawn(parts.follow_changes());
     parts.spawn(parts.watch_peers());
     parts.spawn(parts.compact());
+    parts.spawn(parts.witness->run());
     ::sd_notifyf(0, "READY=1\nSTATUS=%s of cluster %s", parts.membership.own().str().c_str(),
                  parts.config.cluster.c_str());
     return {};

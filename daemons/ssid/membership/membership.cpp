@@ -162,6 +162,8 @@ boost::asio::awaitable<Result<void>> Membership::leave_now(const MemberLife& lif
     if (!strays) co_return std::unexpected(strays.error());
     for (const auto& stray : *strays)
         if (done = co_await guard_.revoke(stray.guest, stray.run, true); !done) co_return done;
+    if (before_left)
+        if (done = co_await before_left(); !done) co_return done;
     co_return co_await view_.commit([life](const ClusterState& state) { return decide_left(state, life); });
 }
 

@@ -43,11 +43,16 @@ class Membership {
     /// killed.
     boost::asio::awaitable<Result<void>> leave();
 
+    /// An orderly leave is under way, or done.
+    [[nodiscard]] bool is_leaving() const { return leaving_ || has_left_; }
+
     /// Called after each committed beat with the time before its submission, from which a renewal counts (SAFETY 5).
     std::function<void(BootTime begun)> on_beat;
     /// Asked before each admission; an Error leaves this member Isolated with its text, and it is asked again. Not
     /// asked when ssid alone was restarted: guests may run then.
     std::function<Result<void>(const ClusterState&)> may_join = [](const ClusterState&) { return Result<void>{}; };
+    /// Called in an orderly leave before this member is Down: gives up what it does for the cluster. May be empty.
+    std::function<boost::asio::awaitable<Result<void>>()> before_left;
 
     static constexpr std::chrono::seconds kLeavePatience{15};
 

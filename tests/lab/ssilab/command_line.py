@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--members", type=int, default=3, help="1 to 8 (default: %(default)s)")
     up.add_argument("--links", type=int, default=4, help="channels for each pair, 1 to 16 (default: %(default)s)")
     up.add_argument("--timing-scale", type=float, default=2.0, help="[timing] scale (default: %(default)s)")
+    up.add_argument("--witness", action="store_true", help="a PDR with room for the witness")
     up.add_argument("--no-packages", action="store_true", help="members without our packages")
     verb("down", "remove everything of the lab")
     verb("reset", "guests and LUNs gone, state empty, links whole, members up")
@@ -166,7 +167,7 @@ def _replace_process(command: list[str]) -> None:
 
 def _act(lab: Lab, given: argparse.Namespace) -> None:
     if given.verb == "up":
-        lab.up(given.members, given.links, given.timing_scale, not given.no_packages)
+        lab.up(given.members, given.links, given.timing_scale, not given.no_packages, witness=given.witness)
     elif given.verb == "status":
         print(json.dumps(lab.status(), indent=2)) if given.json else _print_status(lab.status())
     elif given.verb == "exec":

@@ -209,7 +209,8 @@ class Member:
     def _start_nspawn(self) -> None:
         sockets = self._layout.sockets(self.name)
         binds = {self._layout.shared: "/srv/ssi-lab", sockets: "/run/ssi-lab", self.luns.nodes: "/dev/ssi-lab",
-                 self.journal: "/run/log/journal", Path("/dev/net/tun"): "/dev/net/tun"}
+                 self.journal: "/run/log/journal", Path("/dev/net/tun"): "/dev/net/tun",
+                 Path("/dev/loop-control"): "/dev/loop-control"}
         # nspawn itself runs in the namespace: told to join one, it mounts a /sys that shows the host's interfaces.
         command = ["nsenter", f"--net=/run/netns/{self._unit}", "systemd-nspawn", "--quiet",
                    f"--directory={self.root}", f"--machine={self._unit}", f"--hostname={self.name}",

@@ -33,7 +33,7 @@ _STOP = """
 for pid in $(cat /sys/fs/cgroup/init.scope/cgroup.procs); do
     [ $pid -le 1 ] || [ $pid = $$ ] || kill -KILL $pid 2>/dev/null
 done
-units="libvirtd.service ssid.service ssi-etcd.service ssi-guard.service isfcd.service"
+units="libvirtd.service ssid.service ssi-witness.service ssi-etcd.service ssi-guard.service isfcd.service"
 systemctl kill --signal=KILL $units 2>/dev/null
 systemctl stop $units 2>/dev/null
 # The guard left its watchdog armed, as it must.
@@ -67,10 +67,11 @@ class Lab:
     # ---- up and down ------------------------------------------------------------------------------------------------
 
     def up(self, members: int = 3, links: int = 4, timing_scale: float = 2.0, packages: bool = True,
-           other_layer: Path | None = None, fence_answer_s: float = 0.0, fence: bool = True) -> None:
+           other_layer: Path | None = None, fence_answer_s: float = 0.0, fence: bool = True,
+           witness: bool = False) -> None:
         """Makes the cluster and boots it; returns when every member is up. `other_layer`: what the members have instead
         of our packages, or besides. `fence_answer_s`: the fence agent answers no sooner. Without `fence` there is none,
-        and only time proves a death."""
+        and only time proves a death. `witness`: the PDR has areas for it."""
         if not 1 <= members <= 8 or not 1 <= links <= 16:
             raise LabError("a lab has 1 to 8 members and 1 to 16 links for each pair")
         if (self.layout.state / "cluster.json").exists():
@@ -95,7 +96,7 @@ class Lab:
         if layer is not None and not make_pki(self.layout, cluster):
             say("our packages have no ssictl: the members get no certificates")
         if layer is not None:
-            make_pdr(self.layout, cluster)
+            make_pdr(self.layout, cluster, witness)
             self.layout.store(cluster)
         for member in cluster.members:
             write_member_files(self.layout, cluster, member)

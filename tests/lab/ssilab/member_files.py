@@ -45,6 +45,7 @@ def system_toml(layout: Layout, cluster: Cluster) -> str:
 
 PDR = "pdr"  # the LUN on which the members' guards beat
 _PDR_SIZE = 8 << 20  # no witness areas
+_WITNESS_AREA = 512 << 20
 
 
 def machine_id(cluster: Cluster, member: str) -> str:
@@ -90,13 +91,15 @@ def make_pki(layout: Layout, cluster: Cluster) -> bool:
     return True
 
 
-def make_pdr(layout: Layout, cluster: Cluster) -> None:
-    """The LUN for the PDR, formatted by `ssictl pdr` of the installed packages; left out without them."""
+def make_pdr(layout: Layout, cluster: Cluster, witness: bool) -> None:
+    """The LUN for the PDR, formatted by `ssictl pdr` of the installed packages; left out without them. With witness
+    areas for all members it is large, and sparse."""
     if not (Path(cluster.packages) / "usr/bin/ssictl").exists():
         return
+    size = _PDR_SIZE + (_WITNESS_AREA * len(cluster.members) if witness else 0)
     with open(layout.luns / PDR, "wb") as file:
-        file.truncate(_PDR_SIZE)
-    cluster.luns[PDR] = _PDR_SIZE
+        file.truncate(size)
+    cluster.luns[PDR] = size
     configuration = layout.luns / "system.toml"
     configuration.write_text(system_toml(layout, cluster))
     _in_member_root(cluster, layout.luns, [f"ssictl pdr format --config /mnt/system.toml --device /mnt/{PDR}"])

@@ -1,0 +1,136 @@
+"""A cluster with a witness on its PDR, as its administrator sees it: no single death takes the majority away."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+from administrator import Administrator
+from ssilab import Lab
+
+
+def _lab(members: int) -> Iterator[Administrator]:
+    lab = Lab(f"w{members}x{os.getpid()}")
+    try:
+        lab.up(members, witness=True)
+        administrator = Administrator(lab)
+        administrator.wait_joined()
+        lab.wait(lambda: voters(administrator, "MEMBER1") == 3 and holder(administrator, "MEMBER1") is not None,
+                 "three voters, the witness among them", 90, 0.5)
+        yield administrator
+    finally:
+        lab.down()
+
+
+@pytest.fixture
+def two() -> Iterator[Administrator]:
+    yield from _lab(2)
+
+
+@pytest.fixture
+def three() -> Iterator[Administrator]:
+    yield from _lab(3)
+
+
+def voters(admin: Administrator, member: str) -> int:
+    """How many vote, the witness included."""
+    ask = "cd /run/ssi/etcd && etcdctl --endpoints=unix://client:1 member list"
+    done = admin.lab.try_exec(member, "sh", "-c", ask)
+    if done.returncode != 0 or "witness:1" not in done.stdout:
+        return 0
+    return sum(line.split(", ")[1] == "started" and line.endswith("false") for line in done.stdout.splitlines())
+
+
+def lock(admin: Administrator, member: str) -> dict:
+    return admin.document(member, "pdr", "show")["lock"]
+
+
+def holder(admin: Administrator, member: str) -> str | None:
+    witness = lock(admin, member)["witness"]
+    return witness["member"] if witness else None
+
+
+def witness_runs(admin: Administrator, member: str) -> bool:
+    return admin.lab.try_exec(member, "systemctl", "is-active", "ssi-witness").stdout.strip() == "active"
+
+
+def kill_and_see_the_other_go_on(admin: Administrator, dead: str) -> float:
+    """Seconds from the power cut to a majority of the other that sees it Down."""
+    alive = next(name for name in admin.lab.members if name != dead)
+    admin.start(dead, "g1")
+    begun = time.monotonic()
+    admin.lab.crash(dead)
+    admin.wait_states(alive, 90, **{dead: "Down", alive: "Joined"})
+    took = time.monotonic() - begun
+    admin.lab.wait_guest("g1", len(admin.runs("g1")), timeout=60)
+    assert admin.lab.guest_where("g1") == [alive]
+    assert holder(admin, alive) == alive
+    return took
+
+
+def come_back(admin: Administrator, dead: str) -> None:
+    admin.lab.boot(dead)
+    admin.wait_joined()
+    admin.lab.wait(lambda: voters(admin, dead) == 3, f"{dead} to vote again", 60, 0.5)
+
+
+def test_of_two_members_the_one_without_the_witness_goes_on_alone(two: Administrator) -> None:
+    two.lab.guest_create("g1")
+    first = holder(two, "MEMBER1")
+    other = next(name for name in two.lab.members if name != first)
+    print(f"took {kill_and_see_the_other_go_on(two, first):.1f} s")
+    assert lock(two, other)["data"] == int(other.removeprefix("MEMBER"))
+    come_back(two, first)
+    assert holder(two, first) == other, "it stays where it is"
+
+
+def test_of_two_members_the_one_with_the_witness_goes_on_alone(two: Administrator) -> None:
+    two.lab.guest_create("g1")
+    with_witness = holder(two, "MEMBER1")
+    other = next(name for name in two.lab.members if name != with_witness)
+    generation = lock(two, "MEMBER1")["generation"]
+    print(f"took {kill_and_see_the_other_go_on(two, other):.1f} s")
+    assert lock(two, with_witness)["generation"] == generation, "nothing was to be taken over"
+    come_back(two, other)
+
+
+def test_the_witness_is_handed_over_when_its_member_leaves(two: Administrator) -> None:
+    first = holder(two, "MEMBER1")
+    other = next(name for name in two.lab.members if name != first)
+    two.lab.shutdown(first)
+    two.wait_states(other, 60, **{first: "Down", other: "Joined"})
+    two.lab.wait(lambda: holder(two, other) == other, f"{other} to have the witness", 30, 0.2)
+    checked = two.ssictl(other, "pdr", "check")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_member_that_cannot_write_its_slot_runs_no_witness_and_no_guest_is_harmed(two: Administrator) -> None:
+    """SAFETY 9 and 10. Who is first is a matter of the disk's fault: etcd ends by itself, or ssi-guard kills it."""
+    two.lab.guest_create("g1")
+    with_witness = holder(two, "MEMBER1")
+    other = next(name for name in two.lab.members if name != with_witness)
+    run = two.start(with_witness, "g1")
+    assert witness_runs(two, with_witness)
+    slots = two.document(other, "pdr", "show")["slots"]
+    assert [slot["member"] for slot in slots if slot["witness_serving"]] == [with_witness]
+    two.lab.lun_fail(with_witness, "pdr")
+    two.lab.wait(lambda: not witness_runs(two, with_witness), "the witness to end", 30, 0.2)
+    two.wait_states(other, 20, **{name: "Joined" for name in two.lab.members})
+    assert not witness_runs(two, other), "nobody is dead: nobody takes it"
+    two.lab.wait_ticking("g1")
+    two.lab.lun_heal(with_witness, "pdr")
+    two.lab.wait(lambda: any(witness_runs(two, name) for name in two.lab.members), "a witness again", 60, 0.5)
+    two.assert_no_tick_lost("g1", run)
+
+
+def test_of_three_members_any_may_die_and_the_others_keep_the_majority(three: Administrator) -> None:
+    for dead in three.lab.members:
+        alive = [name for name in three.lab.members if name != dead]
+        three.lab.crash(dead)
+        for name in alive:
+            three.wait_states(name, 60, **{dead: "Down", **{other: "Joined" for other in alive}})
+        journal = "".join(three.lab.exec(name, "journalctl", "-u", "ssid", "-b", "--no-pager") for name in alive)
+        assert "without a majority" not in journal, "nobody had to take over in need"
+        three.lab.boot(dead)
+        three.wait_joined()
+        three.lab.wait(lambda: voters(three, "MEMBER1") == 3, "three voters again", 90, 0.5)

@@ -18,7 +18,7 @@
 #include "daemons/ssid/engine/etcd_engine.hpp"
 #include "daemons/ssid/engine/log_service.hpp"
 #include "daemons/ssid/engine/voter_keeper.hpp"
-#include "daemons/ssid/fencing/agent_program.hpp"
+#include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/fencing/fencing.hpp"
 #include "daemons/ssid/gate/guard_client.hpp"
 #include "daemons/ssid/gate/hook_server.hpp"
@@ -36,13 +36,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
-
-std::vector<std::unique_ptr<FenceAgent>> fence_agents(const SystemConfig& config) {
-    std::vector<std::unique_ptr<FenceAgent>> agents;
-    for (const auto& fence : config.fences)
-        if (fence.method == FenceMethod::kAgent) agents.push_back(std::make_unique<AgentProgram>(fence));
-    return agents;
-}
 
 std::optional<std::int64_t> free_memory() {
     const auto text = read_text_file("/proc/meminfo");
@@ -67,7 +60,7 @@ struct Daemon::Parts {
           membership(own, config.timing, view, guard, boot, clock),
           pdr(config.timing.silence, config.timing.beat),
           watch(own, config.timing, config.pdr.device.empty() ? nullptr : &pdr),
-          fencing(membership, watch, view, fence_agents(config), clock, executor, config.timing.beat,
+          fencing(membership, watch, view, fence_chain(config), clock, executor, config.timing.beat,
                   config.pdr.device.empty() ? nullptr : &pdr),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
           capacity(membership, view, clock, free_memory) {}

@@ -12,6 +12,7 @@
 #include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/lease_file.hpp"
 #include "daemons/ssid/gate/watchdog.hpp"
+#include "daemons/ssid/gate/watchdog_word.hpp"
 
 namespace ssi::gate {
 
@@ -27,6 +28,9 @@ class LeaseKeeper {
     LeaseKeeper(boost::asio::any_io_executor executor, Clock& clock, Guard& guard, LeaseFile file, Settings settings,
                 std::unique_ptr<Watchdog> watchdog);
 
+    /// Where this member has a slot, which says that the watchdog is armed if there is one by now. Must outlive this.
+    void tell(WatchdogNotice& notice) { notice_ = &notice; }
+
     /// One of the two signs of life was shown; `begun`: before it was submitted.
     void renew(BootTime begun);
 
@@ -34,13 +38,14 @@ class LeaseKeeper {
     boost::asio::awaitable<void> run();
 
     [[nodiscard]] const Watchdog* watchdog() const { return watchdog_.get(); }
-    /// Guests run on unguarded from then on: only after the slot says so, or when there is none. No effect without one.
-    Result<void> disarm();
+    /// Ends the guard's care in order: guests run on unguarded. Only after the slot says so, or when none runs.
+    Result<void> lay_down();
 
   private:
     void restore();
     void save();
     void feed();
+    void judge_watchdog(const Result<void>& fed);
     boost::asio::awaitable<void> stop_writers();
     [[nodiscard]] Result<void> may_admit() const;
 
@@ -50,9 +55,10 @@ class LeaseKeeper {
     LeaseFile file_;
     Settings settings_;
     std::unique_ptr<Watchdog> watchdog_;
+    WatchdogNotice* notice_ = nullptr;
     Lease lease_;
-    bool hungry_ = false;     ///< The watchdog was not fed, and that was told.
-    std::string feed_fault_;  ///< The one told last.
+    bool hungry_ = false;  ///< The watchdog was not fed on purpose, and that was told.
+    bool works_ = false;   ///< The watchdog.
 };
 
 }  // namespace ssi::gate

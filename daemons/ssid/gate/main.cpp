@@ -27,7 +27,9 @@ using namespace ssi;
 using namespace ssi::gate;
 
 constexpr auto kWatchdogName = "watchdog";  ///< Its descriptor, as systemd keeps it.
-constexpr auto kWithdrawTime = std::chrono::seconds(3);
+/// Two passes read it back; the other beats are for a slow volume. Less than the unit's TimeoutStopSec.
+constexpr int kWithdrawBeats = 6;
+constexpr auto kWithdrawTime = std::chrono::milliseconds(12'000);
 
 constexpr const char* kUsage =
     "usage: ssi-guard [--lock-socket PATH] [--runtime-dir DIR] [--config FILE] [--member NAME]\n";
@@ -74,6 +76,7 @@ Result<UnixAcceptor> lock_door(boost::asio::io_context& io, const Options& optio
 struct Life {
     std::unique_ptr<LeaseKeeper> lease;
     std::unique_ptr<PdrSign> sign;
+    std::chrono::milliseconds beat{};
 };
 
 std::unique_ptr<Watchdog> begin_watchdog(const MemberConfig& member, std::chrono::milliseconds timeout,
@@ -100,6 +103,7 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
     const auto& timing = config->timing;
     auto watchdog = begin_watchdog(*config->find(*own), timing.watchdog, kept_watchdog, store);
     Life life;
+    life.beat = timing.beat;
     life.lease = std::make_unique<LeaseKeeper>(
         io.get_executor(), clock, guard, LeaseFile(options.runtime_dir / "lease.json"),
         LeaseKeeper::Settings{timing.lease, std::min(timing.beat, timing.watchdog / 4)}, std::move(watchdog));
@@ -112,6 +116,7 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
     if (!sign) log::error("this member shows no sign of life on the PDR", sign.error());
     if (sign) life.sign = *std::move(sign);
     server.on_renewed = [&lease = *life.lease](BootTime begun) { lease.renew(begun); };
+    if (life.sign) life.lease->tell(*life.sign);
     if (life.sign)
         server.on_described = [&beat = *life.sign](const std::optional<cluster::SlotFacts>& facts) {
             beat.describe(facts);
@@ -123,15 +128,16 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
 /// told it stays armed, and resets this host unless the guard comes back.
 boost::asio::awaitable<void> end_life(Life& life, Guard& guard, Clock& clock, DescriptorStore& store,
                                       boost::asio::io_context& io) {
-    if (life.lease && life.lease->watchdog() != nullptr) {
+    if (life.lease) {
         const auto table = guard.table();
         const bool nothing_runs = table && !(*table)->has_qemu();
-        const bool told = life.sign && co_await life.sign->withdraw_watchdog(clock, kWithdrawTime);
+        const bool is_armed = life.lease->watchdog() != nullptr;
+        const bool told = life.sign && co_await life.sign->withdraw_watchdog(
+                                           clock, std::min(kWithdrawBeats * life.beat, kWithdrawTime));
         if (told || nothing_runs) {
             store.drop(kWatchdogName);
-            if (auto disarmed = life.lease->disarm(); !disarmed)
-                log::error("the watchdog stays armed", disarmed.error());
-        } else {
+            if (auto done = life.lease->lay_down(); !done) log::error("the watchdog stays armed", done.error());
+        } else if (is_armed) {
             log::error("the PDR cannot be told that the watchdog is to be disarmed: it stays armed, guests run here");
         }
     }

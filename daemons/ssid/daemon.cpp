@@ -20,7 +20,7 @@
 #include "daemons/ssid/engine/voter_keeper.hpp"
 #include "daemons/ssid/engine/voter_status.hpp"
 #include "daemons/ssid/engine/witness_keeper.hpp"
-#include "daemons/ssid/fencing/agent_program.hpp"
+#include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/fencing/fencing.hpp"
 #include "daemons/ssid/fencing/switch_off.hpp"
 #include "daemons/ssid/gate/guard_client.hpp"
@@ -39,13 +39,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
-
-std::vector<std::unique_ptr<FenceAgent>> fence_agents(const SystemConfig& config) {
-    std::vector<std::unique_ptr<FenceAgent>> agents;
-    for (const auto& fence : config.fences)
-        if (fence.method == FenceMethod::kAgent) agents.push_back(std::make_unique<AgentProgram>(fence));
-    return agents;
-}
 
 std::optional<std::int64_t> free_memory() {
     const auto text = read_text_file("/proc/meminfo");
@@ -70,7 +63,7 @@ struct Daemon::Parts {
           membership(own, config.timing, view, guard, boot, clock),
           pdr(config.timing.silence, config.timing.beat),
           watch(own, config.timing, config.pdr.device.empty() ? nullptr : &pdr),
-          fencing(membership, watch, view, fence_agents(config), clock, executor, config.timing.beat,
+          fencing(membership, watch, view, fence_chain(config), clock, executor, config.timing.beat,
                   config.pdr.device.empty() ? nullptr : &pdr),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
           capacity(membership, view, clock, free_memory) {}
@@ -118,7 +111,7 @@ struct Daemon::Parts {
     std::optional<SystemdUnitControl> unit_control;
     std::optional<EtcdDirector> director;
     std::optional<VoterKeeper> voters;
-    std::vector<std::unique_ptr<FenceAgent>> witness_agents;  ///< For fencing without a majority.
+    std::vector<FenceStep> witness_fences;  ///< For fencing without a majority.
     std::optional<WitnessKeeper> witness;
     std::optional<EngineHealth> health;
     std::optional<LogServer> logs;
@@ -235,7 +228,7 @@ HolderSigns Daemon::Parts::signs_of(const MemberName& holder) {
 }
 
 void Daemon::Parts::open_witness() {
-    witness_agents = fence_agents(config);
+    witness_fences = fence_chain(config);
     witness.emplace(config, membership.own(), *unit_control, clock, executor);
     witness->cluster = [this](const pdr::LockRecord& lock, int areas) -> std::optional<WitnessKeeper::ClusterFacts> {
         if (!membership.has_majority()) return std::nullopt;
@@ -251,7 +244,7 @@ void Daemon::Parts::open_witness() {
         return facts;
     };
     witness->signs = [this](const MemberName& holder) { return signs_of(holder); };
-    witness->cut_power = [this](MemberName target) { return switch_off(witness_agents, std::move(target)); };
+    witness->cut_power = [this](MemberName target) { return switch_off(witness_fences, std::move(target)); };
     witness->joining = [this]() -> awaitable<Result<EtcdStart>> {
         const auto list = co_await engine.voters();
         if (!list) co_return std::unexpected(list.error());

@@ -7,17 +7,14 @@ namespace ssi {
 enum class Mutation {
     kNone,
     kSkipFreshRead,              ///< SAFETY 5: a pass counts though our own slot did not come back.
-    kComparePeerStamp,           ///< SAFETY 5: a peer's age is judged by its stamp against our clock.
     kRenewAfterExpiry,           ///< SAFETY 6: a sign of life brings an expired lease back.
-    kRightBeforeCommit,          ///< SAFETY 21: the guard gets the right before the residency is committed.
-    kIncarnationIgnored,         ///< SAFETY 18: the sign of life of a life that is over is committed.
+    kRightBeforeCommit,          ///< SAFETY 21: the right is given without waiting for the residency's commit.
+    kIncarnationIgnored,         ///< SAFETY 18: what an earlier life of a member left is taken for its present one's.
     kUnarmedWatchdogAccepted,    ///< SAFETY 13 b: time proves a death though no armed hardware watchdog stands by.
-    kWitnessWithoutLock,         ///< SAFETY 16: the witness is started by whom wants it.
-    kTimeoutTakenForFailure,     ///< A commit whose outcome is unknown counts as not happened.
+    kBrokenWatchdogTrusted,      ///< SAFETY 11: a watchdog that cannot be fed any more is still said to be armed.
     kReleaseByNameAlone,         ///< SAFETY 18: a release is keyed by the guest's name.
     kReacquireDuringRelocation,  ///< SAFETY 22: the source may go on while the move is open.
     kRenewalFromCompletion,      ///< SAFETY 5: a renewal counts from its completion.
-    kWitnessKeptByIsfc,          ///< SAFETY 9: the witness lives on by the engine's sign.
 };
 
 #ifdef SSI_MUTATIONS

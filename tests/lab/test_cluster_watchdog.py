@@ -15,8 +15,12 @@ def admin(joined: Administrator) -> Iterator[Administrator]:
                         f"the PDR to be readable at {member}", 30, 0.2)
         joined.lab.exec(member, "mv", "/usr/sbin/fence_ssi_lab", "/usr/sbin/fence_ssi_lab.away")
     yield joined
+    for member in joined.lab.members:
+        if joined.lab.power(member) == "paused":
+            joined.lab.resume(member)
     joined.lab.boot(*(name for name in joined.lab.members if joined.lab.power(name) == "off"))
     for member in joined.lab.members:
+        joined.lab.watchdog_heal(member)
         for lun in joined.lab.member(member).luns.faults():
             joined.lab.lun_heal(member, lun)
         joined.lab.exec(member, "mv", "/usr/sbin/fence_ssi_lab.away", "/usr/sbin/fence_ssi_lab")
@@ -25,6 +29,11 @@ def admin(joined: Administrator) -> Iterator[Administrator]:
 def reason(admin: Administrator, member: str, of: str) -> str:
     members = admin.document(member, "query", "ssi")["members"]
     return next(entry["reason"] for entry in members if entry["name"] == of)
+
+
+def slot_of(admin: Administrator, member: str, of: str) -> dict:
+    members = admin.document(member, "query", "ssi")["members"]
+    return next(dict(entry["slot_record"]) for entry in members if entry["name"] == of)
 
 
 def slot_age(admin: Administrator, member: str, of: str) -> int:
@@ -65,7 +74,26 @@ def test_a_member_that_loses_links_and_pdr_stops_its_guests_and_needs_no_reset(a
     assert "lost its lease" in log
 
 
-def test_a_guard_that_is_stopped_in_order_resets_nobody(admin: Administrator) -> None:
+def test_a_member_whose_watchdog_broke_says_so_and_frozen_it_is_never_dead_by_time_R1(admin: Administrator) -> None:
+    admin.start("MEMBER2", "g1")
+    admin.lab.watchdog_fail("MEMBER2")
+    admin.lab.wait(lambda: not slot_of(admin, "MEMBER1", "MEMBER2")["armed"], "MEMBER2's slot to say so", 20, 0.2)
+    assert "cannot be fed" in admin.lab.exec("MEMBER2", "journalctl", "-u", "ssi-guard", "-o", "cat")
+    admin.lab.pause("MEMBER2")
+    admin.wait_states("MEMBER1", MEMBER2="Unknown")
+    admin.lab.wait(lambda: slot_age(admin, "MEMBER1", "MEMBER2") > 20_000,
+                   "MEMBER2's slot to stand still for longer than T_dead was", 60, 0.5)
+    admin.wait_states("MEMBER1", timeout=5, MEMBER2="Unknown")
+    assert admin.lab.guest_where("g1") == [], "nobody but the frozen member has it"
+    admin.lab.resume("MEMBER2")
+    admin.lab.watchdog_heal("MEMBER2")
+    admin.lab.wait(lambda: slot_of(admin, "MEMBER1", "MEMBER2")["armed"], "its watchdog to be armed again", 30, 0.2)
+    admin.wait_joined()
+    admin.lab.wait_guest("g1", 1, timeout=60)
+
+
+def test_a_guard_that_is_stopped_in_order_for_longer_than_the_lease_stops_and_resets_nobody_R8(
+        admin: Administrator) -> None:
     run = admin.start("MEMBER3", "g1")
     admin.lab.exec("MEMBER3", "systemctl", "stop", "ssi-guard")
     admin.lab.wait(lambda: slot_age(admin, "MEMBER1", "MEMBER3") > 15_000,
@@ -74,4 +102,5 @@ def test_a_guard_that_is_stopped_in_order_resets_nobody(admin: Administrator) ->
     admin.lab.exec("MEMBER3", "systemctl", "start", "ssi-guard")
     admin.wait_joined()
     admin.lab.wait_ticking("g1")
+    assert admin.runs("g1") == [run], "it went on (R8)"
     admin.assert_no_tick_lost("g1", run)

@@ -1,7 +1,5 @@
-/// R1 under chance: guests are started, paused, saved, restored, destroyed and moved on all members at once while
-/// members lose power, freeze, leave, lose sight of each other, ssids crash, guards restart, fence agents and
-/// migrations fail, and commits time out. After each single step no guest runs twice; when all is healed, everything
-/// that should run does, once. SSI_SIM_SEEDS and SSI_SIM_FIRST choose the seeds; a failure prints its seed.
+/// R1 under chance (sim_chance.hpp): after each single step no guest runs twice; when all is healed, everything that
+/// should run does, once. SSI_SIM_SEEDS and SSI_SIM_FIRST choose the seeds; a failure prints its seed.
 
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 #include <string>
 
 #include "lib/common/log.hpp"
+#include "tests/sim/sim_chance.hpp"
 #include "tests/sim/sim_cluster.hpp"
 #include "tests/sim/sim_seeds.hpp"
 
@@ -17,136 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-GuestName guest_name(int number) {
-    return GuestName::parse("g" + std::to_string(number)).value();
-}
-
-/// One random act of a user or of fate.
-void act(Cluster& cluster) {
-    auto& world = cluster.world;
-    auto& host = *cluster.hosts[static_cast<std::size_t>(world.number(static_cast<int>(cluster.hosts.size())))];
-    auto& other = *cluster.hosts[static_cast<std::size_t>(world.number(static_cast<int>(cluster.hosts.size())))];
-    const auto guest = guest_name(1 + world.number(3));
-    switch (world.number(cluster.has_pdr ? 22 : 20)) {
-        case 0:
-        case 1:
-        case 2:
-        case 3:
-            return cluster.virsh_start(host, guest);
-        case 4:
-            return cluster.virsh_destroy(host, guest);
-        case 5:
-        case 6:
-        case 7:
-        case 8:
-            return cluster.relocate(host, guest, other.name);
-        case 9:
-            return host.crash_ssid();
-        case 10:
-            if (world.chance(0.4)) host.cut_power();
-            return;
-        case 11:
-        case 12:
-            return host.boot();
-        case 13:
-            host.side = world.chance(0.3) ? 1 : 0;
-            return cluster.update_majorities();
-        case 14:
-            if (host.machine.is_frozen()) return host.machine.thaw();
-            if (host.is_up() && world.chance(0.3)) host.machine.freeze();
-            return;
-        case 15:
-            if (world.chance(0.3)) return cluster.virsh_save(host, guest);
-            return cluster.virsh_suspend(host, guest);
-        case 16:
-            return cluster.virsh_resume(host, guest);
-        case 17:
-            return cluster.virsh_start(host, guest, world.chance(0.5) ? Origin::kStartPaused : Origin::kRestore);
-        case 18:
-            if (world.chance(0.5)) return host.restart_guard();
-            return cluster.leave(host);
-        case 20:
-            host.pdr_fault = static_cast<PdrFault>(world.number(4));
-            return;
-        case 21:
-            if (world.chance(0.2))
-                for (const auto& one : cluster.hosts) one->pdr_fault = PdrFault::kUnreadable;
-            else
-                for (const auto& one : cluster.hosts) one->pdr_fault = PdrFault::kNone;
-            return;
-        default:
-            cluster.fence_time = world.chance(0.2) ? 20s : 800ms;
-            host.reach.unknown_rate = world.chance(0.5) ? 0.2 : 0;
-            host.reach.watch_breaks = world.chance(0.3) ? 0.02 : 0;
-            host.reach.watch_lag = world.chance(0.3) ? 900ms : 20ms;
-            cluster.fence_failures = world.chance(0.5) ? 0.3 : 0;
-            cluster.migration_failures = world.chance(0.5) ? 0.3 : 0;
-    }
-}
-
-struct Totals {
-    int starts = 0, refusals = 0, moves = 0, fences = 0, expiries = 0, resets = 0;
-};
-
-/// Every other cluster has a PDR; of these every fourth has no fence agent, so that only time proves a death.
-void equip(Cluster& cluster, std::uint64_t seed) {
-    cluster.has_agents = seed % 8 != 0;
-    cluster.late_deaths = 0.2;
-    for (const auto& host : cluster.hosts) {
-        const auto kind = cluster.world.number(10);
-        host->watchdog = kind < 7   ? SimWatchdog::kHardware
-                         : kind < 8 ? SimWatchdog::kSoft
-                         : kind < 9 ? SimWatchdog::kUnarmed
-                                    : SimWatchdog::kNone;
-    }
-}
-
-void run_seed(std::uint64_t seed, Totals& totals) {
-    Cluster cluster(3 + static_cast<int>(seed % 3), seed, seed % 2 == 0);
-    auto& world = cluster.world;
-    equip(cluster, seed);
-    const auto check = [&] { cluster.check(); };
-    for (const auto& host : cluster.hosts) host->boot();
-    world.run_until(world.now() + 3s, check);
-    for (int step = 0; step < 120; ++step) {
-        act(cluster);
-        world.run_until(world.now() + world.between(0ms, 1200ms), check);
-    }
-    // Those that are off stay so until the fence has been confirmed; then they are booted.
-    cluster.heal();
-    world.run_until(world.now() + 90s, check);
-    for (const auto& host : cluster.hosts) host->boot();
-    world.run_until(world.now() + 150s, check);
-
-    const auto& state = cluster.hosts.front()->node->view.state();
-    for (const auto& host : cluster.hosts) {
-        // A member that was declared dead while it was only cut off stays out until its host is rebooted.
-        if (state.member(host->name)->state == cluster::MemberState::kDown) continue;
-        EXPECT_TRUE(host->node->membership.life()) << host->name.str() << " is not Joined";
-        for (const auto& [pid, qemu] : host->qemus) {
-            const auto* residency = state.residency(qemu.guest);
-            ASSERT_NE(residency, nullptr) << qemu.guest.str() << " runs without a residency";
-            EXPECT_EQ(residency->home.member, host->name);
-        }
-    }
-    for (const auto& [guest, residency] : state.residencies()) {
-        EXPECT_EQ(residency.value.phase, cluster::Phase::kRunning) << guest.str() << " " << residency.value.reason;
-        auto* qemu = cluster.host(residency.value.home.member)->find(guest);
-        ASSERT_NE(qemu, nullptr) << guest.str() << " is resident but does not run";
-        EXPECT_TRUE(qemu->executes || qemu->paused_by_user) << guest.str();
-    }
-    totals.starts += cluster.starts;
-    totals.refusals += cluster.refusals;
-    totals.moves += cluster.moves;
-    totals.fences += cluster.fences;
-    totals.expiries += cluster.expiries;
-    totals.resets += cluster.resets;
-}
-
 TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
     log::set_level(log::Level{static_cast<int>(environment_number("SSI_SIM_LOG", 2))});
     Totals totals;
-    const auto seeds = for_each_seed([&](std::uint64_t seed) { run_seed(seed, totals); });
+    const auto seeds = for_each_seed([&](std::uint64_t seed) {
+        for (const auto& wrong : play_by_chance(seed, totals)) ADD_FAILURE() << wrong;
+    });
     if (HasFailure()) return;
     // A simulation in which nothing happens proves nothing.
     EXPECT_GT(totals.starts, static_cast<int>(seeds));
@@ -230,7 +105,7 @@ TEST_F(WithPdr, with_the_pdr_lost_for_all_everybody_lives) {
 }
 
 TEST_F(WithPdr, without_a_fence_agent_a_member_without_power_is_dead_when_its_time_is_over_SAFETY_13b) {
-    cluster_.has_agents = false;  // of an ssid that starts from now on
+    cluster_.agents = 0;  // of an ssid that starts from now on
     for (const auto& host : cluster_.hosts) {
         host->watchdog = SimWatchdog::kHardware;
         host->cut_power();

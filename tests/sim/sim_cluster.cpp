@@ -26,6 +26,8 @@ using cluster::RightKind;
 
 namespace {
 
+constexpr Duration kLatestDeath = 20s;  ///< Of a QEMU that hangs in the kernel, after it was killed.
+
 std::string xml_of(const GuestName& guest) {
     return std::format("<domain><name>{}</name><uuid>{}</uuid></domain>", guest.str(), uuid_of(guest).str());
 }
@@ -75,7 +77,7 @@ class SimGuard final : public cluster::GuardLink {
     awaitable<Result<void>> describe(cluster::SlotFacts) override { co_return Result<void>{}; }
     awaitable<Result<void>> renew(BootTime begun) override {
         co_await arrive();
-        host_.lease.renew(begun, process_.now());
+        host_.renew_lease(begun);
         co_return Result<void>{};
     }
     awaitable<Result<void>> expel() override {
@@ -360,10 +362,11 @@ class SimBoot final : public cluster::BootRecord {
     Host& host_;
 };
 
-std::vector<std::unique_ptr<cluster::FenceAgent>> agents(Host& host, Process& process) {
-    std::vector<std::unique_ptr<cluster::FenceAgent>> all;
-    if (host.cluster.has_agents) all.push_back(std::make_unique<SimFence>(host, process));
-    return all;
+std::vector<cluster::FenceStep> fence_chain(Host& host, Process& process) {
+    std::vector<cluster::FenceStep> chain;
+    for (int i = 0; i < host.cluster.agents; ++i) chain.emplace_back(std::make_unique<SimFence>(host, process));
+    chain.emplace_back(cluster::ProofByTime{});
+    return chain;
 }
 
 }  // namespace
@@ -407,11 +410,39 @@ void Host::boot() {
     start_ssid();
     if (!cluster.has_pdr) return;
     lease = gate::Lease(cluster.timing.lease);
+    lease_end_.reset();
+    to_be_ended_.clear();
+    word = gate::WatchdogWord(is_armed());
     feed_watchdog();
     cluster.guards.push_back(std::make_unique<Process>(cluster.world, machine));
     guard = cluster.guards.back().get();
     co_spawn(cluster.world.executor(), beat_on_pdr(*guard), detached);
     co_spawn(cluster.world.executor(), keep_lease(*guard), detached);
+}
+
+void Host::renew_lease(BootTime begun) {
+    if (!cluster.has_pdr) return;
+    const auto now = cluster.world.now();
+    if (lease_end_ && now >= *lease_end_)
+        for (const auto& [pid, qemu] : qemus)
+            to_be_ended_.try_emplace(pid, *lease_end_ + gate::kStopTime + cluster.timing.watchdog + 1s);
+    lease_end_ = std::max(lease_end_.value_or(begun + cluster.timing.lease), begun + cluster.timing.lease);
+    if (word.is_withdrawn()) lease.watchdog_is_withdrawn();
+    lease.renew(begun, now);
+}
+
+void Host::check_lease() {
+    const auto now = cluster.world.now();
+    // Nothing resets this host: a QEMU may hang for as long as it likes, and for a machine that stands still time does.
+    const bool has_time = machine.is_frozen() || !is_armed() || fed_ == BootTime{};
+    std::erase_if(to_be_ended_, [&](auto& item) {
+        if (has_time) item.second = std::max(item.second, now + kLatestDeath + 1s);
+        if (!qemus.contains(item.first)) return true;
+        if (now > item.second)
+            throw std::runtime_error(std::format("guest {} runs on at {} beyond the end of a lease (SAFETY 7)",
+                                                 qemus.at(item.first).guest.str(), name.str()));
+        return false;
+    });
 }
 
 Result<void> Host::may_admit() const {
@@ -439,7 +470,7 @@ void Host::stop_writers() {
     rights.outlive();
     auto& world = cluster.world;
     // A QEMU that hangs in the kernel dies late.
-    const auto takes = world.chance(cluster.late_deaths) ? world.between(0ms, 20s) : world.between(0ms, 100ms);
+    const auto takes = world.chance(cluster.late_deaths) ? world.between(0ms, kLatestDeath) : world.between(0ms, 100ms);
     world.after(takes, [this, boots = boots_] {
         machine.when_thawed([this, boots] {
             if (boots != boots_ || !up_) return;
@@ -450,8 +481,20 @@ void Host::stop_writers() {
     });
 }
 
+bool Host::is_armed() const {
+    const bool is_kind = watchdog == SimWatchdog::kSoft || watchdog == SimWatchdog::kHardware;
+    return is_kind && !watchdog_is_broken_;
+}
+
+void Host::break_watchdog() {
+    watchdog_is_broken_ = true;
+    fed_ = {};
+}
+
 void Host::feed_watchdog() {
-    if (watchdog == SimWatchdog::kNone || watchdog == SimWatchdog::kUnarmed) return;
+    lease.watchdog_works(is_armed());
+    if (!mutated(Mutation::kBrokenWatchdogTrusted)) word.say(is_armed());
+    if (!is_armed()) return;
     auto& world = cluster.world;
     fed_ = world.now();
     world.after(cluster.timing.watchdog, [this, boots = boots_, fed = fed_] {
@@ -470,9 +513,16 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
     while (true) {
         co_await process.sleep(cluster.timing.beat);
         if (process.is_dead()) co_await process.never();
-        const auto pass = pass_over_pdr(written);
+        const bool says_armed = word.says_armed();
+        auto pass = read_pdr(written);
+        co_await wait_for_disk(process);
+        if (process.is_dead()) co_await process.never();
+        write_pdr(pass, written, says_armed);
+        co_await wait_for_disk(process);
         co_await process.travel();
-        if (pass.renewed) lease.renew(*pass.renewed, process.now());
+        if (process.is_dead()) co_await process.never();
+        if (pass.renewed && mutated(Mutation::kRenewalFromCompletion)) pass.renewed = process.now();
+        if (pass.renewed) renew_lease(*pass.renewed);
         if (node == nullptr) continue;
         node->pdr.look(pass, process.now());
         if (!node->membership.life() || !node->membership.has_majority()) continue;
@@ -481,34 +531,45 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
     }
 }
 
+awaitable<void> Host::wait_for_disk(Process& process) {
+    if (pdr_fault == PdrFault::kSlow) co_await process.sleep(cluster.world.between(0ms, 8s));
+}
+
 /// As gate::PdrBeat.
-cluster::PdrPass Host::pass_over_pdr(std::optional<std::uint64_t>& written) {
+cluster::PdrPass Host::read_pdr(std::optional<std::uint64_t> written) {
     if (pdr_fault != PdrFault::kStale) stale_slots_ = cluster.slots;
     cluster::PdrPass pass;
+    pass.fresh = false;
     if (pdr_fault == PdrFault::kUnreadable) return pass;
     const auto& seen = stale_slots_;
     for (const auto& [member, slot] : seen) pass.slots.push_back(slot);
     const auto own = seen.find(name);
     pass.fresh = written && own != seen.end() && own->second.counter == *written;
+    if (pass.fresh) word.read_back(own->second.armed);
+    if (pass.fresh) pass.renewed = begun_;
+    return pass;
+}
+
+void Host::write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& written, bool says_armed) {
+    if (pdr_fault == PdrFault::kUnreadable) return;
     const auto now = cluster.world.now();
-    if (pass.fresh) pass.renewed = mutated(Mutation::kRenewalFromCompletion) ? now : begun_;
     begun_ = now;
     if (pdr_fault == PdrFault::kUnwritable) {
         written.reset();
         pass.fresh = false;
-        return pass;
+        return;
     }
-    written = std::max(own == seen.end() ? 0 : own->second.counter, written.value_or(0)) + 1;
+    const auto own = stale_slots_.find(name);
+    written = std::max(own == stale_slots_.end() ? 0 : own->second.counter, written.value_or(0)) + 1;
     cluster.slots[name] = {name,
                            boot_record.value_or(Incarnation{}),
                            *written,
                            cluster.timing.lease,
                            cluster.timing.watchdog,
                            watchdog == SimWatchdog::kSoft ? pdr::WatchdogKind::kSoft : pdr::WatchdogKind::kHardware,
-                           watchdog == SimWatchdog::kSoft || watchdog == SimWatchdog::kHardware};
+                           says_armed};
     if (now - slot_moved >= cluster.timing.fence - cluster.timing.beat) slot_gap_ended = now;
     slot_moved = now;
-    return pass;
 }
 
 void Host::cut_power() {
@@ -563,7 +624,7 @@ Node::Node(Host& host)
       membership(host.name, host.cluster.timing, view, *guard, *boot, process),
       pdr(host.cluster.timing.silence, host.cluster.timing.beat),
       watch(host.name, host.cluster.timing, host.cluster.has_pdr ? &pdr : nullptr),
-      fencing(membership, watch, view, agents(host, process), process, host.cluster.world.executor(),
+      fencing(membership, watch, view, fence_chain(host, process), process, host.cluster.world.executor(),
               host.cluster.timing.beat, host.cluster.has_pdr ? &pdr : nullptr),
       guests(membership, watch, view, *guard, *hypervisor, host.cluster.timing, process, host.cluster.world.executor()),
       relocations(membership, view, *guard, *hypervisor, *isfc, process, host.cluster.world.executor()) {
@@ -593,8 +654,8 @@ Host* Cluster::host(const MemberName& name) {
 
 void Cluster::check_fence(const Host& target) {
     if (!has_pdr || !target.is_up()) return;
-    // Between the decision and the agent's act lie a commit, and agents before it that failed.
-    constexpr Duration kDecision = 60s;
+    // Between the last look and the agent's act.
+    constexpr Duration kDecision = 21s;
     const auto now = world.now();
     const bool stands = now - target.slot_moved >= timing.fence - timing.beat;
     if (!stands && now - target.slot_gap_ended > kDecision)
@@ -690,6 +751,7 @@ void Cluster::check() {
         throw std::runtime_error(std::format("R3: guest {} goes on with a memory older than its disks at {} ms",
                                              stale_memory, world.now().time_since_epoch().count()));
     std::map<GuestName, int> executing;
+    for (const auto& one : hosts) one->check_lease();
     for (const auto& one : hosts)
         for (const auto& [pid, qemu] : one->qemus)
             if (qemu.executes && ++executing[qemu.guest] > 1)

@@ -12,6 +12,7 @@
 #include "daemons/ssid/fencing/fencing.hpp"
 #include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/right_table.hpp"
+#include "daemons/ssid/gate/watchdog_word.hpp"
 #include "daemons/ssid/guests/guests.hpp"
 #include "daemons/ssid/relocation/relocations.hpp"
 #include "tests/sim/sim_engine.hpp"
@@ -37,7 +38,7 @@ enum class Origin { kStart, kStartPaused, kRestore, kIncoming };
 enum class SimWatchdog { kNone, kUnarmed, kSoft, kHardware };
 
 /// How one host's way to the PDR fails.
-enum class PdrFault { kNone, kUnreadable, kUnwritable, kStale };
+enum class PdrFault { kNone, kUnreadable, kUnwritable, kStale, kSlow };
 
 class Cluster;
 class Node;
@@ -51,6 +52,10 @@ class Host {
     void cut_power();
     void crash_ssid();  ///< And systemd starts it again a little later.
     void restart_guard();
+    /// A sign of life was shown that was begun at `begun`: as the guard hears it.
+    void renew_lease(BootTime begun);
+    /// SAFETY 6, 7: what ran when the lease's time was over is gone soon after, whatever was shown later. Throws else.
+    void check_lease();
     /// The end of a lease, whenever the guard notices it.
     void stop_writers();
     /// As LeaseKeeper at the door.
@@ -69,7 +74,11 @@ class Host {
     int side = 0;  ///< Hosts of different sides do not reach each other.
     gate::RightTable rights;
     gate::Lease lease;
+    gate::WatchdogWord word{false};  ///< What its slot says of its watchdog.
     SimWatchdog watchdog = SimWatchdog::kNone;
+    /// The device, or the supervisor: gone, and whatever was armed with it.
+    void break_watchdog();
+    void mend_watchdog() { watchdog_is_broken_ = false; }
     std::map<std::int64_t, Qemu> qemus;
     std::set<GuestName> migrating;  ///< Out of this host.
     Process* libvirtd = nullptr;    ///< Goes on when ssid crashes.
@@ -82,13 +91,20 @@ class Host {
 
   private:
     boost::asio::awaitable<void> beat_on_pdr(Process& process);
-    cluster::PdrPass pass_over_pdr(std::optional<std::uint64_t>& written);
+    cluster::PdrPass read_pdr(std::optional<std::uint64_t> written);
+    void write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& written, bool says_armed);
+    boost::asio::awaitable<void> wait_for_disk(Process& process);
     boost::asio::awaitable<void> keep_lease(Process& process);
+    /// As gate::LeaseKeeper::feed.
     void feed_watchdog();
+    [[nodiscard]] bool is_armed() const;
 
     bool up_ = false;
     int boots_ = 0;
-    BootTime fed_{};                                       // the watchdog
+    BootTime fed_{};  // the watchdog
+    bool watchdog_is_broken_ = false;
+    std::optional<BootTime> lease_end_;                    // by the signs alone
+    std::map<std::int64_t, BootTime> to_be_ended_;         // QEMUs, and when at the latest
     BootTime begun_{};                                     // the write to the slot that was made last
     std::map<MemberName, cluster::SlotSign> stale_slots_;  // what a way that is stale goes on showing
 };
@@ -150,7 +166,7 @@ class Cluster {
     std::int64_t next_pid = 100;
     std::map<GuestName, std::int64_t> ran_last;  ///< The QEMU that wrote to the guest's disks last.
     std::string stale_memory;                    ///< Which guest went on with a memory older than its disks.
-    bool has_agents = true;
+    int agents = 1;                              ///< Fence agents, of an ssid that starts from now on.
     double fence_failures = 0;
     Duration fence_time{800};
     double migration_failures = 0;

@@ -4,14 +4,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 
 #include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/lease_file.hpp"
 #include "daemons/ssid/gate/watchdog.hpp"
+#include "daemons/ssid/gate/watchdog_word.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::gate {
@@ -88,7 +89,8 @@ TEST(LeaseFile, gives_back_what_was_kept_and_refuses_what_it_cannot_read) {
     const auto path = directory.path() / "lease.json";
     const LeaseFile file(path);
     EXPECT_EQ(file.load().value(), std::nullopt);
-    for (const auto& memory : {Lease::Memory{3, kNow, std::nullopt}, Lease::Memory{4, std::nullopt, kNow + 1ms}}) {
+    for (const auto& memory :
+         {Lease::Memory{3, kNow, std::nullopt, true}, Lease::Memory{4, std::nullopt, kNow + 1ms, false}}) {
         ASSERT_TRUE(file.save(memory));
         EXPECT_EQ(file.load().value(), memory);
     }
@@ -96,7 +98,62 @@ TEST(LeaseFile, gives_back_what_was_kept_and_refuses_what_it_cannot_read) {
     EXPECT_FALSE(file.load());
 }
 
-/// Answers on a socket as the supervisor of a host does; its thread ends with the connection.
+TEST(Lease, nothing_renews_while_others_count_on_a_watchdog_that_does_not_work_SAFETY_11) {
+    auto lease = held();
+    lease.watchdog_works(true);
+    lease.watchdog_works(false);
+    lease.renew(kNow + 1s, kNow + 1s);
+    EXPECT_EQ(lease.deadline(), kNow + 5s) << "the slot may still say that it is armed";
+    lease.watchdog_is_withdrawn();
+    lease.renew(kNow + 1s, kNow + 1s);
+    EXPECT_EQ(lease.deadline(), kNow + 6s) << "nobody counts on it any more";
+    lease.watchdog_works(true);
+    lease.watchdog_is_withdrawn();
+    lease.watchdog_works(false);
+    lease.renew(kNow + 2s, kNow + 2s);
+    EXPECT_EQ(lease.deadline(), kNow + 6s) << "while it works it may be announced at any moment";
+}
+
+TEST(Lease, remembers_over_a_restart_of_the_guard_that_a_reset_was_promised) {
+    auto before = held();
+    before.watchdog_works(true);
+    Lease after(5s);
+    after.remember(before.memory());
+    after.watchdog_works(false);
+    after.renew(kNow + 1s, kNow + 1s);
+    EXPECT_EQ(after.deadline(), kNow + 5s);
+    EXPECT_FALSE(held().memory().reset_promised) << "without a watchdog";
+}
+
+TEST(Lease, laid_down_in_order_is_neither_held_nor_over_R8) {
+    auto lease = held();
+    lease.watchdog_works(true);
+    lease.lay_down();
+    EXPECT_FALSE(lease.expire(kNow + 60s));
+    EXPECT_FALSE(lease.admits(kNow));
+    EXPECT_EQ(lease.memory(), Lease::Memory{});
+    auto expired = held();
+    ASSERT_TRUE(expired.expire(kNow + 5s));
+    expired.lay_down();
+    EXPECT_TRUE(expired.is_expired()) << "its writers may still be there";
+}
+
+TEST(WatchdogWord, is_withdrawn_when_a_pass_that_began_after_it_was_said_reads_it_back) {
+    WatchdogWord word(true);
+    word.read_back(true);
+    EXPECT_FALSE(word.is_withdrawn());
+    word.say(false);
+    word.read_back(false);
+    EXPECT_FALSE(word.is_withdrawn()) << "that pass may have begun before, and write the old word now";
+    word.read_back(true);
+    EXPECT_FALSE(word.is_withdrawn()) << "it did";
+    word.read_back(false);
+    EXPECT_TRUE(word.is_withdrawn());
+    word.say(true);
+    EXPECT_FALSE(word.is_withdrawn());
+}
+
+/// The supervisor of a host: takes one connection at a time, and answers when it is told to.
 class Supervisor {
   public:
     explicit Supervisor(const std::filesystem::path& path) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
@@ -104,49 +161,74 @@ class Supervisor {
         address.sun_family = AF_UNIX;
         path.native().copy(address.sun_path, sizeof address.sun_path - 1);
         EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(::listen(fd_, 4), 0);
+        EXPECT_EQ(::listen(fd_, 1), 0);
     }
-    ~Supervisor() { ::close(fd_); }
-    /// Takes one connection, answers `lines` lines, closes it; returns what it was sent.
-    std::string serve(int lines) {
+    ~Supervisor() {
+        hang_up();
+        ::close(fd_);
+    }
+    Supervisor(const Supervisor&) = delete;
+    Supervisor& operator=(const Supervisor&) = delete;
+
+    void take_connection() { connection_ = ::accept(fd_, nullptr, nullptr); }
+    /// Reads a line and answers it; returns it.
+    std::string answer() {
         std::string heard;
-        const int connection = ::accept(fd_, nullptr, nullptr);
-        ++connections;
-        for (char c = 0; lines > 0 && ::read(connection, &c, 1) == 1;) {
-            heard += c;
-            if (c != '\n') continue;
-            // A client that has fed more than the socket holds has closed it, and arms anew.
-            static_cast<void>(::send(connection, "ok\n", 3, MSG_NOSIGNAL));
-            --lines;
-        }
-        ::close(connection);
+        for (char c = 0; !heard.ends_with('\n') && ::read(connection_, &c, 1) == 1;) heard += c;
+        EXPECT_EQ(::send(connection_, "ok\n", 3, MSG_NOSIGNAL), 3);
         return heard;
     }
-
-    std::atomic<int> connections = 0;
+    void hang_up() {
+        if (connection_ >= 0) ::close(connection_);
+        connection_ = -1;
+    }
 
   private:
     int fd_;
+    int connection_ = -1;
 };
 
-TEST(SupervisorWatchdog, is_armed_fed_and_disarmed_in_words_and_armed_again_by_a_supervisor_that_was_restarted) {
-    const ssi::testing::TemporaryDirectory directory;
-    const auto path = directory.path() / "watchdog";
-    Supervisor supervisor(path);
-    std::string first, second;
-    std::thread serving([&] {
-        first = supervisor.serve(2);
-        second = supervisor.serve(2);
-    });
-    auto watchdog = arm_watchdog(path, WatchdogConfig::kHardware, 2500ms, std::nullopt);
-    ASSERT_TRUE(watchdog) << watchdog.error().text();
-    EXPECT_EQ((*watchdog)->timeout(), 2500ms);
-    // The first connection ends with its second line: one of the next feeds finds that out and arms anew.
-    while (supervisor.connections < 2) EXPECT_TRUE((*watchdog)->feed());
-    EXPECT_TRUE((*watchdog)->disarm());
-    serving.join();
-    EXPECT_EQ(first, "arm 2.5\nfeed\n");
-    EXPECT_EQ(second, "arm 2.5\ndisarm\n");
+class SupervisorWatchdog : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        std::thread arming([this] {
+            supervisor_.take_connection();
+            EXPECT_EQ(supervisor_.answer(), "arm 2.5\n");
+        });
+        auto armed = arm_watchdog(path_, WatchdogConfig::kHardware, 2500ms, std::nullopt);
+        arming.join();
+        ASSERT_TRUE(armed) << armed.error().text();
+        watchdog_ = std::move(*armed);
+    }
+
+    ssi::testing::TemporaryDirectory directory_;
+    std::filesystem::path path_ = directory_.path() / "watchdog";
+    Supervisor supervisor_{path_};
+    std::unique_ptr<Watchdog> watchdog_;
+};
+
+TEST_F(SupervisorWatchdog, is_armed_fed_and_disarmed_in_words) {
+    EXPECT_EQ(watchdog_->timeout(), 2500ms);
+    EXPECT_TRUE(watchdog_->feed());
+    EXPECT_EQ(supervisor_.answer(), "feed\n");
+    std::thread disarming([this] { EXPECT_EQ(supervisor_.answer(), "disarm\n"); });
+    EXPECT_TRUE(watchdog_->disarm());
+    disarming.join();
+}
+
+TEST_F(SupervisorWatchdog, of_a_supervisor_that_was_restarted_works_again_only_when_it_has_answered) {
+    supervisor_.hang_up();
+    EXPECT_FALSE(watchdog_->feed()) << "nobody resets this host now";
+    supervisor_.take_connection();
+    EXPECT_FALSE(watchdog_->feed()) << "it is armed anew, but has not said so";
+    EXPECT_EQ(supervisor_.answer(), "arm 2.5\n");
+    EXPECT_EQ(supervisor_.answer(), "feed\n");
+    EXPECT_TRUE(watchdog_->feed());
+}
+
+TEST_F(SupervisorWatchdog, of_a_supervisor_that_hangs_does_not_work_and_holds_nobody_up_R1) {
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(watchdog_->feed()) << "it may still answer";
+    for (int i = 0; i < 8; ++i) EXPECT_FALSE(watchdog_->feed()) << "its queue of connections is full in the end";
 }
 
 TEST(Watchdog, that_is_not_there_is_refused_by_name) {

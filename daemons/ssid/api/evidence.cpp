@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemons/ssid/api/documents.hpp"
+#include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
 
 namespace ssi::cluster {
@@ -56,6 +57,15 @@ value verdict_entry(const MemberRecord* record) {
     return json::Object{{"reason", record->verdict}, {"incarnation", std::to_underlying(record->declared_dead)}};
 }
 
+bool can_be_proved_dead(const SystemConfig& config, const MemberName& member) {
+    const auto* entry = config.find(member);
+    const bool has_time =
+        !config.pdr.device.empty() && entry != nullptr && entry->watchdog == WatchdogConfig::kHardware;
+    return std::ranges::any_of(fence_methods(config), [&](const FenceConfig& fence) {
+        return fence.method == FenceMethod::kAgent || (fence.method == FenceMethod::kTime && has_time);
+    });
+}
+
 /// What is to come of a member of which nothing is seen.
 std::string prospect(const SystemConfig& config, const ClusterState& state, const MemberName& member,
                      const Evidence& evidence) {
@@ -67,8 +77,7 @@ std::string prospect(const SystemConfig& config, const ClusterState& state, cons
         return std::format("it is not fenced, for {}; {}", allowed.error().what, set_down);
     if (!config.pdr.device.empty() && !evidence.pdr_readable)
         return "the PDR cannot be read here, which proves nothing; " + set_down;
-    if (std::ranges::none_of(config.fences, [](const auto& fence) { return fence.method != FenceMethod::kOperator; }))
-        return "no [[fence]] can prove that it is dead; " + set_down;
+    if (!can_be_proved_dead(config, member)) return "no [[fence]] can prove that it is dead; " + set_down;
     return "it is fenced as soon as both signs have stood still for silence_s";
 }
 

@@ -157,17 +157,27 @@ asio::awaitable<Result<OwnSeat>> EtcdDirector::settle(const std::vector<gateway:
     const auto found = std::ranges::find_if(
         list, [&](const auto& voter) { return std::ranges::contains(voter.peer_urls, peer_url(own_.str())); });
     const auto* seat = found == list.end() ? nullptr : &*found;
-    const Settled now = seat == nullptr
-                            ? Settled{}
-                            : Settled{seat->id, seat->is_learner, seat->client_urls.empty(), OwnSeat::kNone, {}};
+    Settled now;
+    if (seat != nullptr) {
+        const bool joins = seat->is_learner && seat->client_urls.empty();
+        now = {.id = seat->id,
+               .is_learner = seat->is_learner,
+               .never_ran = seat->client_urls.empty(),
+               .others = joins ? joining_start(list).voters : std::string()};
+    }
     // Until its log is there, the work is not done; but begun anew at each look, etcd would never come to write it.
     const auto time = std::chrono::steady_clock::now();
     if (settled_ && settled_->id == now.id && settled_->is_learner == now.is_learner &&
-        settled_->never_ran == now.never_ran && (!fs::exists(places_.begin()) || time - settled_->at < kTimeToBegin))
+        settled_->never_ran == now.never_ran && settled_->others == now.others &&
+        (!fs::exists(places_.begin()) || time - settled_->at < kTimeToBegin))
         co_return settled_->seat;
     settled_.reset();
     const auto become = co_await settle_anew(list, seat, lineage);
-    if (become) settled_ = Settled{now.id, now.is_learner, now.never_ran, *become, time};
+    if (become) {
+        now.seat = *become;
+        now.at = time;
+        settled_ = std::move(now);
+    }
     co_return become;
 }
 

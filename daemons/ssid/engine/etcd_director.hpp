@@ -101,6 +101,7 @@ class EtcdDirector {
         std::uint64_t id = 0;
         bool is_learner = false;
         bool never_ran = false;
+        std::string others;  ///< Of a learner: whom it joins, which etcd checks.
         OwnSeat seat = OwnSeat::kNone;
         std::chrono::steady_clock::time_point at{};
     };

@@ -13,13 +13,13 @@ using namespace std::chrono_literals;
 constexpr auto kRetry = 1s;
 }  // namespace
 
-Fencing::Fencing(Membership& membership, PeerWatch& watch, ClusterView& view,
-                 std::vector<std::unique_ptr<FenceAgent>> agents, Clock& clock,
-                 const boost::asio::any_io_executor& executor, std::chrono::milliseconds beat, const PdrWatch* pdr)
+Fencing::Fencing(Membership& membership, PeerWatch& watch, ClusterView& view, std::vector<FenceStep> chain,
+                 Clock& clock, const boost::asio::any_io_executor& executor, std::chrono::milliseconds beat,
+                 const PdrWatch* pdr)
     : membership_(membership),
       watch_(watch),
       view_(view),
-      agents_(std::move(agents)),
+      chain_(std::move(chain)),
       clock_(clock),
       executor_(executor),
       beat_(beat),
@@ -79,24 +79,33 @@ bool Fencing::shows_no_sign(const MemberName& target) const {
     return watch_.silent().contains(target) || watch_.stands_still(view_.state(), target, clock_.now());
 }
 
-/// How its death was proved, in words.
-boost::asio::awaitable<Result<std::string>> Fencing::prove_death(MemberLife target, Revision alive_seen) {
-    auto proof = co_await cut_power(target.member);
-    if (proof || pdr_ == nullptr || !pdr_->dead_after(target.member)) co_return proof;
-    co_return co_await wait_until_dead(target, alive_seen);
+std::unexpected<Error> Fencing::is_alive(const MemberName& target) const {
+    return failure(ErrorCode::kMemberAlive, std::format("{} shows signs of life again", target.str()), target.str());
 }
 
-boost::asio::awaitable<Result<std::string>> Fencing::cut_power(MemberName target) {
-    Result<std::string> result =
-        failure(ErrorCode::kFenceFailed, std::format("no fence agent is configured for {}", target.str()), target.str(),
-                "add a [[fence]] to system.toml, or: ssictl member set-down " + target.str());
-    for (const auto& agent : agents_) {
-        const auto off = co_await agent->off(target);
-        if (off) co_return std::format("fenced by {} through {}", membership_.own().str(), agent->name());
-        log::warning(std::format("fence agent {} failed", agent->name()), off.error());
-        result = std::unexpected(off.error());
+/// How its death was proved, in words.
+boost::asio::awaitable<Result<std::string>> Fencing::prove_death(MemberLife target, Revision alive_seen) {
+    const auto& name = target.member.str();
+    Result<std::string> proof =
+        failure(ErrorCode::kFenceFailed, std::format("no [[fence]] can prove that {} is dead", name), name,
+                std::format("add one to system.toml, or: ssictl member set-down {}", name));
+    for (const auto& step : chain_) {
+        // The steps before may have taken long: nobody is switched off who came back meanwhile (SAFETY 14).
+        if (!shows_no_sign(target.member)) co_return is_alive(target.member);
+        if (const auto* agent = std::get_if<std::unique_ptr<FenceAgent>>(&step))
+            proof = co_await cut_power(**agent, target.member);
+        else if (pdr_ != nullptr && pdr_->dead_after(target.member))
+            proof = co_await wait_until_dead(target, alive_seen);
+        if (proof) break;
     }
-    co_return result;
+    co_return proof;
+}
+
+boost::asio::awaitable<Result<std::string>> Fencing::cut_power(FenceAgent& agent, MemberName target) {
+    const auto off = co_await agent.off(target);
+    if (off) co_return std::format("fenced by {} through {}", membership_.own().str(), agent.name());
+    log::warning(std::format("fence agent {} failed", agent.name()), off.error());
+    co_return std::unexpected(off.error());
 }
 
 /// Until both of its signs have stood still for all of T_dead, or one of them moves.
@@ -111,8 +120,7 @@ boost::asio::awaitable<Result<std::string>> Fencing::wait_until_dead(MemberLife 
         // A sign that moved, a PDR that cannot be read: the intent is withdrawn, and all begins anew.
         if (!after || !shows_no_sign(target.member)) {
             if (!dead) co_return std::unexpected(dead.error());
-            co_return failure(ErrorCode::kMemberAlive, std::format("{} shows signs of life again", target.member.str()),
-                              target.member.str());
+            co_return is_alive(target.member);
         }
         co_await clock_.sleep(beat_);
     }

@@ -1,12 +1,12 @@
 #pragma once
-/// From silence to proof: intent, fence agents in order or the watchdog's arithmetic, verdict (SAFETY 13 a, b, 14).
+/// From silence to proof: intent, the steps of the fence chain in order, verdict (SAFETY 13 a, b, 14).
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <set>
 #include <vector>
 
-#include "daemons/ssid/fencing/fence_agent.hpp"
+#include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/membership/membership.hpp"
 #include "daemons/ssid/membership/peer_watch.hpp"
 
@@ -15,9 +15,9 @@ namespace ssi::cluster {
 class Fencing {
   public:
     /// `pdr`: of a cluster that has one; must outlive this.
-    Fencing(Membership& membership, PeerWatch& watch, ClusterView& view,
-            std::vector<std::unique_ptr<FenceAgent>> agents, Clock& clock, const boost::asio::any_io_executor& executor,
-            std::chrono::milliseconds beat, const PdrWatch* pdr = nullptr);
+    Fencing(Membership& membership, PeerWatch& watch, ClusterView& view, std::vector<FenceStep> chain, Clock& clock,
+            const boost::asio::any_io_executor& executor, std::chrono::milliseconds beat,
+            const PdrWatch* pdr = nullptr);
 
     /// Begins to fence whom the watch calls silent, if that is our task. Called after each own beat.
     void consider();
@@ -25,16 +25,17 @@ class Fencing {
   private:
     void begin(const MemberName& target, Revision alive_seen);
     boost::asio::awaitable<void> fence(MemberName target, Revision alive_seen);
+    [[nodiscard]] std::unexpected<Error> is_alive(const MemberName& target) const;
     [[nodiscard]] bool shows_no_sign(const MemberName& target) const;
     boost::asio::awaitable<Result<std::string>> prove_death(MemberLife target, Revision alive_seen);
-    boost::asio::awaitable<Result<std::string>> cut_power(MemberName target);
+    boost::asio::awaitable<Result<std::string>> cut_power(FenceAgent& agent, MemberName target);
     boost::asio::awaitable<Result<std::string>> wait_until_dead(MemberLife target, Revision alive_seen);
     boost::asio::awaitable<Result<void>> judge(MemberName target, std::string reason);
 
     Membership& membership_;
     PeerWatch& watch_;
     ClusterView& view_;
-    std::vector<std::unique_ptr<FenceAgent>> agents_;
+    std::vector<FenceStep> chain_;
     Clock& clock_;
     boost::asio::any_io_executor executor_;
     std::chrono::milliseconds beat_;

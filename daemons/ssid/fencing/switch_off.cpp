@@ -1,17 +1,21 @@
 #include "daemons/ssid/fencing/switch_off.hpp"
 
 #include <format>
+#include <memory>
+#include <variant>
 
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
 
-boost::asio::awaitable<Result<void>> switch_off(std::span<const std::unique_ptr<FenceAgent>> agents,
-                                                MemberName target) {
+boost::asio::awaitable<Result<void>> switch_off(std::span<const FenceStep> steps, MemberName target) {
     Result<void> result =
         failure(ErrorCode::kFenceFailed, std::format("no fence agent is configured for {}", target.str()), target.str(),
                 "add a [[fence]] to system.toml");
-    for (const auto& agent : agents) {
+    for (const auto& step : steps) {
+        const auto* found = std::get_if<std::unique_ptr<FenceAgent>>(&step);
+        if (found == nullptr) continue;
+        const auto& agent = *found;
         result = co_await agent->off(target);
         if (result) {
             log::notice(std::format("{} is off: {} says so", target.str(), agent->name()),

@@ -2,15 +2,14 @@
 /// A member switched off by whichever fence agent can.
 
 #include <boost/asio/awaitable.hpp>
-#include <memory>
 #include <span>
 
-#include "daemons/ssid/fencing/fence_agent.hpp"
+#include "daemons/ssid/fencing/fence_chain.hpp"
 
 namespace ssi::cluster {
 
-/// One agent after the other, until one confirms. Whether it may be done is for the caller to know (SAFETY 14). Error:
-/// kFenceFailed.
-boost::asio::awaitable<Result<void>> switch_off(std::span<const std::unique_ptr<FenceAgent>> agents, MemberName target);
+/// One agent after the other, until one confirms; the other steps are passed over. Whether it may be done is for the
+/// caller to know (SAFETY 14). Error: kFenceFailed.
+boost::asio::awaitable<Result<void>> switch_off(std::span<const FenceStep> steps, MemberName target);
 
 }  // namespace ssi::cluster

@@ -9,6 +9,7 @@ namespace ssi::gate {
 void Lease::renew(BootTime begun, BootTime now) {
     const bool over = expired_at_ || (deadline_ && now >= *deadline_);
     if (over && !mutated(Mutation::kRenewAfterExpiry)) return;
+    if (reset_promised_ && !watchdog_works_ && !mutated(Mutation::kBrokenWatchdogTrusted)) return;
     if (begun > now || begun + term_ <= now) return;
     deadline_ = std::max(deadline_.value_or(begun + term_), begun + term_);
     if (over) expired_at_.reset();
@@ -36,10 +37,25 @@ void Lease::clear() {
     expired_at_.reset();
 }
 
+void Lease::watchdog_works(bool works) {
+    watchdog_works_ = works;
+    reset_promised_ = reset_promised_ || works;
+}
+
+void Lease::watchdog_is_withdrawn() {
+    if (!watchdog_works_) reset_promised_ = false;
+}
+
+void Lease::lay_down() {
+    deadline_.reset();
+    reset_promised_ = false;
+}
+
 void Lease::remember(const Memory& memory) {
     generation_ = memory.generation;
     deadline_ = memory.deadline;
     expired_at_ = memory.expired_at;
+    reset_promised_ = memory.reset_promised;
 }
 
 }  // namespace ssi::gate

@@ -18,7 +18,8 @@ class Lease {
     explicit Lease(std::chrono::milliseconds term) : term_(term) {}
 
     /// A sign of life was shown that was begun at `begun`: the lease holds until begun + term. No effect while expired
-    /// (also when its time is over and nobody has noticed yet), nor of a time that has not come.
+    /// (also when its time is over and nobody has noticed yet), nor of a time that has not come, nor while others count
+    /// on a reset of this host that will not come.
     void renew(BootTime begun, BootTime now);
     /// The door may say yes: held, and for a moment longer than an answer needs to take effect.
     [[nodiscard]] bool admits(BootTime now) const;
@@ -28,6 +29,15 @@ class Lease {
     [[nodiscard]] bool expire(BootTime now);
     /// After an expiry every writer was seen to be gone: it may be held anew.
     void clear();
+
+    /// Whether the watchdog works. As soon as it does, the slot may say so, and others count on it (SAFETY 13 b).
+    void watchdog_works(bool works);
+    /// The slot was read back to say that no watchdog is armed. No effect while it works.
+    void watchdog_is_withdrawn();
+
+    /// The guard ends in order and nobody counts on a reset of this host any more: what runs goes on without a lease
+    /// (R8). One that is over stays so.
+    void lay_down();
 
     [[nodiscard]] bool is_expired() const { return expired_at_.has_value(); }
     /// When it is over if nobody renews it; none unless held.
@@ -40,9 +50,10 @@ class Lease {
         std::uint64_t generation = 1;
         std::optional<BootTime> deadline;
         std::optional<BootTime> expired_at;
+        bool reset_promised = false;
         friend bool operator==(const Memory&, const Memory&) = default;
     };
-    [[nodiscard]] Memory memory() const { return {generation_, deadline_, expired_at_}; }
+    [[nodiscard]] Memory memory() const { return {generation_, deadline_, expired_at_, reset_promised_}; }
     void remember(const Memory& memory);
 
   private:
@@ -50,6 +61,8 @@ class Lease {
     std::uint64_t generation_ = 1;
     std::optional<BootTime> deadline_;
     std::optional<BootTime> expired_at_;
+    bool watchdog_works_ = false;
+    bool reset_promised_ = false;
 };
 
 /// How long after an expiry the watchdog is still fed while the writers are being stopped (SAFETY 7).

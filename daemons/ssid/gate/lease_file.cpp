@@ -28,7 +28,8 @@ Result<void> LeaseFile::save(const Lease::Memory& memory) const {
     return replace_file(path_, boost::json::serialize(json::Object{{"v", 1},
                                                                    {"generation", memory.generation},
                                                                    {"deadline_ms", write(memory.deadline)},
-                                                                   {"expired_at_ms", write(memory.expired_at)}}));
+                                                                   {"expired_at_ms", write(memory.expired_at)},
+                                                                   {"reset_promised", memory.reset_promised}}));
 }
 
 Result<std::optional<Lease::Memory>> LeaseFile::load() const {
@@ -44,7 +45,8 @@ Result<std::optional<Lease::Memory>> LeaseFile::load() const {
     if (!generation) return std::unexpected(generation.error());
     if (!deadline) return std::unexpected(deadline.error());
     if (!expired_at) return std::unexpected(expired_at.error());
-    return Lease::Memory{*generation, *deadline, *expired_at};
+    // A guard of an earlier version kept none: its slot may have said so.
+    return Lease::Memory{*generation, *deadline, *expired_at, json::boolean_or(*object, "reset_promised", true)};
 }
 
 }  // namespace ssi::gate

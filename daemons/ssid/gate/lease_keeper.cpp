@@ -19,6 +19,10 @@ LeaseKeeper::LeaseKeeper(boost::asio::any_io_executor executor, Clock& clock, Gu
       watchdog_(std::move(watchdog)),
       lease_(settings.term) {
     restore();
+    works_ = watchdog_ != nullptr;
+    lease_.watchdog_works(works_);
+    // Before the slot says so.
+    if (works_) save();
     guard_.may_admit = [this] { return may_admit(); };
 }
 
@@ -26,12 +30,15 @@ void LeaseKeeper::restore() {
     const auto table = guard_.table();
     const bool nothing_runs = table && !(*table)->has_qemu();
     const auto kept = file_.load();
-    if (kept && *kept) {
-        lease_.remember(**kept);
-    } else if (!nothing_runs) {
-        // A guard that kept none let them in: they get one term. If it is there and cannot be read: none.
-        if (!kept) log::error("the lease of this member is lost", kept.error());
-        lease_.remember({1, clock_.now() + (kept ? settings_.term : std::chrono::milliseconds(0)), std::nullopt});
+    if (!kept) log::error("the lease of this member is lost", kept.error());
+    if (kept && *kept) lease_.remember(**kept);
+    if (!nothing_runs && !lease_.deadline() && !lease_.is_expired()) {
+        // A guard that kept none let them in, or laid it down in order: they get one term. If there is one that cannot
+        // be read: none.
+        auto memory = lease_.memory();
+        memory.deadline = clock_.now() + (kept ? settings_.term : std::chrono::milliseconds(0));
+        memory.reset_promised = memory.reset_promised || !kept || !*kept;
+        lease_.remember(memory);
     }
     if (lease_.is_expired()) spawn(executor_, stop_writers());
 }
@@ -47,6 +54,7 @@ Result<void> LeaseKeeper::may_admit() const {
 
 void LeaseKeeper::renew(BootTime begun) {
     const auto before = lease_.deadline();
+    if (notice_ != nullptr && notice_->is_withdrawn()) lease_.watchdog_is_withdrawn();
     lease_.renew(begun, clock_.now());
     if (!before && lease_.deadline()) log::info("this member holds its lease");
     if (before != lease_.deadline()) save();
@@ -90,17 +98,29 @@ void LeaseKeeper::feed() {
         return;
     }
     hungry_ = false;
-    const auto fed = watchdog_->feed();
-    const auto fault = fed ? std::string() : fed.error().text();
-    if (fault != feed_fault_ && !fault.empty()) log::error("the watchdog was not fed", fed.error());
-    feed_fault_ = fault;
+    judge_watchdog(watchdog_->feed());
 }
 
-Result<void> LeaseKeeper::disarm() {
-    if (!watchdog_) return {};
-    auto disarmed = watchdog_->disarm();
-    if (disarmed) watchdog_.reset();
-    return disarmed;
+void LeaseKeeper::judge_watchdog(const Result<void>& fed) {
+    if (works_ == fed.has_value()) return;
+    works_ = fed.has_value();
+    if (works_)
+        log::notice("the watchdog is armed and fed again");
+    else
+        log::error("the watchdog cannot be fed: nobody may count on it any more", fed.error());
+    lease_.watchdog_works(works_);
+    save();
+    if (notice_ != nullptr) notice_->announce(works_);
+}
+
+Result<void> LeaseKeeper::lay_down() {
+    if (watchdog_) {
+        if (auto disarmed = watchdog_->disarm(); !disarmed) return disarmed;
+        watchdog_.reset();
+    }
+    lease_.lay_down();
+    save();
+    return {};
 }
 
 }  // namespace ssi::gate

@@ -13,6 +13,7 @@
 #include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/lease_file.hpp"
 #include "daemons/ssid/gate/watchdog.hpp"
+#include "daemons/ssid/gate/watchdog_word.hpp"
 
 namespace ssi::gate {
 
@@ -28,15 +29,23 @@ class LeaseKeeper {
     LeaseKeeper(boost::asio::any_io_executor executor, Clock& clock, Guard& guard, LeaseFile file, Settings settings,
                 std::unique_ptr<Watchdog> watchdog);
 
+    /// Where this member has a slot, which says that the watchdog is armed if there is one by now. Must outlive this.
+    void tell(WatchdogNotice& notice) { notice_ = &notice; }
+
     /// One of the two signs of life was shown; `begun`: before it was submitted.
     void renew(BootTime begun);
+
+    /// The sign that was begun then counts for it.
+    [[nodiscard]] bool counts(BootTime begun) const {
+        return lease_.deadline() && *lease_.deadline() >= begun + settings_.term;
+    }
 
     /// Watches the lease and feeds the watchdog, for ever.
     boost::asio::awaitable<void> run();
 
     [[nodiscard]] const Watchdog* watchdog() const { return watchdog_.get(); }
-    /// Guests run on unguarded from then on: only after the slot says so, or when there is none. No effect without one.
-    Result<void> disarm();
+    /// Ends the guard's care in order: guests run on unguarded. Only after the slot says so, or when none runs.
+    Result<void> lay_down();
 
     /// Stops what else writes to shared volumes, when the lease is over; answers when that is certain, however long it
     /// takes (SAFETY 7). May be empty.
@@ -46,6 +55,7 @@ class LeaseKeeper {
     void restore();
     void save();
     void feed();
+    void judge_watchdog(const Result<void>& fed);
     boost::asio::awaitable<void> stop_writers();
     [[nodiscard]] Result<void> may_admit() const;
 
@@ -55,9 +65,10 @@ class LeaseKeeper {
     LeaseFile file_;
     Settings settings_;
     std::unique_ptr<Watchdog> watchdog_;
+    WatchdogNotice* notice_ = nullptr;
     Lease lease_;
-    bool hungry_ = false;     ///< The watchdog was not fed, and that was told.
-    std::string feed_fault_;  ///< The one told last.
+    bool hungry_ = false;  ///< The watchdog was not fed on purpose, and that was told.
+    bool works_ = false;   ///< The watchdog.
 };
 
 }  // namespace ssi::gate

@@ -29,7 +29,9 @@ using namespace ssi;
 using namespace ssi::gate;
 
 constexpr auto kWatchdogName = "watchdog";  ///< Its descriptor, as systemd keeps it.
-constexpr auto kWithdrawTime = std::chrono::seconds(3);
+/// Two passes read it back; the other beats are for a slow volume. Less than the unit's TimeoutStopSec.
+constexpr int kWithdrawBeats = 6;
+constexpr auto kWithdrawTime = std::chrono::milliseconds(12'000);
 /// The witness may run for so long without an ssid (SAFETY 10). Scaled by timing.scale.
 constexpr std::chrono::milliseconds kAloneTime{30'000};
 
@@ -79,6 +81,7 @@ struct Life {
     std::unique_ptr<LeaseKeeper> lease;
     std::unique_ptr<WitnessGuard> witness;
     std::unique_ptr<PdrSign> sign;
+    std::chrono::milliseconds beat{};
 };
 
 /// The witness's lease, which the slot's writes alone renew (SAFETY 9).
@@ -116,6 +119,7 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
     const auto& timing = config->timing;
     auto watchdog = begin_watchdog(*config->find(*own), timing.watchdog, kept_watchdog, store);
     Life life;
+    life.beat = timing.beat;
     life.lease = std::make_unique<LeaseKeeper>(
         io.get_executor(), clock, guard, LeaseFile(options.runtime_dir / "lease.json"),
         LeaseKeeper::Settings{timing.lease, std::min(timing.beat, timing.watchdog / 4)}, std::move(watchdog));
@@ -124,13 +128,16 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
         PdrSign::create(io.get_executor(), *config, *own, life.lease->watchdog(),
                         [&server, &lease = *life.lease, &witness = *life.witness](const cluster::PdrPass& pass) {
                             if (pass.renewed) lease.renew(*pass.renewed);
-                            if (pass.renewed) witness.renew(*pass.renewed);
+                            // Not while the member's own is over, nor by a slot that promises a reset that will not
+                            // come.
+                            if (pass.renewed && lease.counts(*pass.renewed)) witness.renew(*pass.renewed);
                             server.tell(pass);
                         });
     // Without the slot nobody counts on the watchdog, and ssid's renewals carry the lease.
     if (!sign) log::error("this member shows no sign of life on the PDR", sign.error());
     if (sign) life.sign = *std::move(sign);
     server.on_renewed = [&lease = *life.lease](BootTime begun) { lease.renew(begun); };
+    if (life.sign) life.lease->tell(*life.sign);
     server.on_described = [&witness = *life.witness,
                            beat = life.sign.get()](const std::optional<cluster::SlotFacts>& facts) {
         witness.attend(facts.has_value());
@@ -144,15 +151,16 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
 /// told it stays armed, and resets this host unless the guard comes back.
 boost::asio::awaitable<void> end_life(Life& life, Guard& guard, Clock& clock, DescriptorStore& store,
                                       boost::asio::io_context& io) {
-    if (life.lease && life.lease->watchdog() != nullptr) {
+    if (life.lease) {
         const auto table = guard.table();
         const bool nothing_runs = table && !(*table)->has_qemu() && !life.witness->runs();
-        const bool told = life.sign && co_await life.sign->withdraw_watchdog(clock, kWithdrawTime);
+        const bool is_armed = life.lease->watchdog() != nullptr;
+        const bool told = life.sign && co_await life.sign->withdraw_watchdog(
+                                           clock, std::min(kWithdrawBeats * life.beat, kWithdrawTime));
         if (told || nothing_runs) {
             store.drop(kWatchdogName);
-            if (auto disarmed = life.lease->disarm(); !disarmed)
-                log::error("the watchdog stays armed", disarmed.error());
-        } else {
+            if (auto done = life.lease->lay_down(); !done) log::error("the watchdog stays armed", done.error());
+        } else if (is_armed) {
             log::error("the PDR cannot be told that the watchdog is to be disarmed: it stays armed, guests run here");
         }
     }

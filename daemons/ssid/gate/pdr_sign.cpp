@@ -70,6 +70,7 @@ PdrSign::PdrSign(boost::asio::any_io_executor executor, PdrBeat::Settings settin
                  OnPass on_pass)
     : record_(record),
       on_pass_(std::move(on_pass)),
+      word_(record.armed),
       pass_over_(executor),
       beat_(std::move(executor), std::move(settings), record, [this](const cluster::PdrPass& pass) { passed(pass); }) {}
 
@@ -85,18 +86,23 @@ void PdrSign::serve_witness(bool runs) {
     beat_.set(record_);
 }
 
-boost::asio::awaitable<bool> PdrSign::withdraw_watchdog(Clock& clock, std::chrono::milliseconds at_most) {
-    record_.armed = false;
+void PdrSign::announce(bool armed) {
+    record_.armed = armed;
+    word_.say(armed);
     beat_.set(record_);
+}
+
+boost::asio::awaitable<bool> PdrSign::withdraw_watchdog(Clock& clock, std::chrono::milliseconds at_most) {
+    announce(false);
     const auto deadline = clock.now() + at_most;
-    while (!is_unarmed_ && clock.now() < deadline)
+    while (!is_withdrawn() && clock.now() < deadline)
         co_await wait_change_or_time(pass_over_, pass_over_.count(), clock, deadline - clock.now());
-    co_return is_unarmed_;
+    co_return is_withdrawn();
 }
 
 void PdrSign::passed(const cluster::PdrPass& pass) {
     const auto own = std::ranges::find(pass.slots, record_.member, &cluster::SlotSign::member);
-    if (pass.fresh && own != pass.slots.end()) is_unarmed_ = !own->armed;
+    if (pass.fresh && own != pass.slots.end()) word_.read_back(own->armed);
     pass_over_.notify();
     if (pass.fault != fault_) {
         fault_ = pass.fault;

@@ -7,13 +7,14 @@
 
 #include "daemons/ssid/gate/pdr_beat.hpp"
 #include "daemons/ssid/gate/watchdog.hpp"
+#include "daemons/ssid/gate/watchdog_word.hpp"
 #include "lib/common/notifier.hpp"
 #include "lib/common/system_config.hpp"
 
 namespace ssi::gate {
 
 /// One io_context.
-class PdrSign {
+class PdrSign final : public WatchdogNotice {
   public:
     using OnPass = std::function<void(const cluster::PdrPass&)>;
     /// None if the cluster has no PDR. `watchdog`: the one that is armed, if one is: the others will count on it.
@@ -26,7 +27,9 @@ class PdrSign {
     void describe(const std::optional<cluster::SlotFacts>& facts);
     /// The guard's own word on whether the witness runs here (SAFETY 10).
     void serve_witness(bool runs);
-    /// The slot says from now on that no watchdog is armed; true when that was read back (SAFETY 11).
+    void announce(bool armed) override;
+    [[nodiscard]] bool is_withdrawn() const override { return word_.is_withdrawn(); }
+    /// Announces that no watchdog is armed; true when that was read back (SAFETY 11).
     boost::asio::awaitable<bool> withdraw_watchdog(Clock& clock, std::chrono::milliseconds at_most);
 
   private:
@@ -36,7 +39,7 @@ class PdrSign {
 
     pdr::SlotRecord record_;
     OnPass on_pass_;
-    bool is_unarmed_ = false;  // as the slot was read back last
+    WatchdogWord word_;
     Notifier pass_over_;
     std::string fault_;  // the one that was logged last
     PdrBeat beat_;

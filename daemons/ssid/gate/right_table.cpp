@@ -4,6 +4,8 @@
 #include <format>
 #include <utility>
 
+#include "lib/common/mutation.hpp"
+
 namespace ssi::gate {
 namespace {
 
@@ -215,7 +217,7 @@ Result<void> RightTable::acquire(const QemuOwner& owner, std::string_view resour
     if (!entry) return std::unexpected(entry.error());
     auto& found = **entry;
     const auto name = found.right.guest.str();
-    if (found.right.state == RightState::kHandedOver)
+    if (found.right.state == RightState::kHandedOver && !mutated(Mutation::kReacquireDuringRelocation))
         return failure(ErrorCode::kHandedOver, std::format("guest {} was handed over to another member", name), name,
                        std::format("see: ssictl guest show {}; it may be resumed here if the move is given up", name));
     if (found.held.size() >= kResourcesPerGuest)

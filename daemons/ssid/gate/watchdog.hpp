@@ -17,7 +17,7 @@ namespace ssi::gate {
 class Watchdog {
   public:
     virtual ~Watchdog() = default;
-    /// W from now on. Errors: kSystemFailed.
+    /// W from now on. Error: kSystemFailed: from now on nothing is sure to reset this host. A later call may succeed.
     [[nodiscard]] virtual Result<void> feed() = 0;
     [[nodiscard]] virtual Result<void> disarm() = 0;
     /// W as the device keeps it, which may be more than was asked for.

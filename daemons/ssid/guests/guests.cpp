@@ -11,6 +11,7 @@
 #include "daemons/ssid/state/guest_rules.hpp"
 #include "daemons/ssid/state/relocation_rules.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/mutation.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -96,6 +97,9 @@ boost::asio::awaitable<Result<void>> Guests::prepare(HookRequest request) {
     if (!definition) co_return std::unexpected(definition.error());
     const auto run = RunId::random();
     starting_.insert(run);
+    if (mutated(Mutation::kRightBeforeCommit))
+        co_return co_await guard_.grant(request.guest, definition->record.uuid, run, RightKind::kStart,
+                                        timing_.right_lifetime);
     auto result = co_await view_.commit([start = StartRequest{request.guest, *life, run, definition->record}](
                                             const ClusterState& state) { return decide_start(state, start); });
     if (result)
@@ -175,7 +179,8 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
     std::map<RunId, RunId> lost_tokens;
     for (const auto& [guest, residency] : view_.state().residencies()) {
         const auto& value = residency.value;
-        if (value.home != *life || value.phase == Phase::kPending || starting_.contains(value.run)) continue;
+        const bool is_ours = value.home == *life || mutated(Mutation::kReleaseByNameAlone);
+        if (!is_ours || value.phase == Phase::kPending || starting_.contains(value.run)) continue;
         expected.emplace_back(guest, value.run);
         if (value.relocation && view_.state().is_over(value.relocation->to))
             lost_tokens.emplace(value.run, value.relocation->run);

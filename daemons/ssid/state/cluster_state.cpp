@@ -4,6 +4,8 @@
 #include <format>
 #include <utility>
 
+#include "lib/common/mutation.hpp"
+
 namespace ssi::cluster {
 namespace {
 
@@ -148,8 +150,8 @@ bool ClusterState::may_take_guests(const MemberLife& life) const {
 bool ClusterState::is_over(const MemberLife& life) const {
     const auto* record = member(life.member);
     if (record == nullptr) return false;
-    return record->incarnation > life.incarnation ||
-           (record->incarnation == life.incarnation && record->state == MemberState::kDown);
+    const bool has_a_later_one = record->incarnation > life.incarnation && !mutated(Mutation::kIncarnationIgnored);
+    return has_a_later_one || (record->incarnation == life.incarnation && record->state == MemberState::kDown);
 }
 
 std::optional<MemberLife> ClusterState::joined_life(const MemberName& name) const {

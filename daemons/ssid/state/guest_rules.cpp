@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "daemons/ssid/state/member_rules.hpp"
+#include "lib/common/mutation.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -140,7 +141,8 @@ Result<Transaction> decide_running(const ClusterState& state, const GuestName& g
 
 Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run) {
     const auto* residency = state.residency(guest);
-    if (residency == nullptr || run.empty() || residency->run != run) return Transaction{};
+    if (residency == nullptr || run.empty()) return Transaction{};
+    if (residency->run != run && !mutated(Mutation::kReleaseByNameAlone)) return Transaction{};
     if (!residency->relocation) return set_residency(state, guest, std::nullopt);
     if (residency->relocation->source_ended) return Transaction{};
     auto next = *residency;

@@ -204,6 +204,14 @@ class Lab:
     def resume(self, member: str) -> None:
         self.member(member).resume()
 
+    def watchdog_fail(self, member: str) -> None:
+        """Its hardware watchdog breaks: whatever was armed, it resets nobody any more."""
+        self.member(member)
+        self._ask_supervisor({"action": "fault", "fault": "watchdog-fail", "members": [member]})
+
+    def watchdog_heal(self, member: str) -> None:
+        self._ask_supervisor({"action": "fault", "fault": "watchdog-heal", "members": [member]})
+
     def reset(self) -> None:
         """The same members as after `up`: all on, links whole, no guest, no LUN but the PDR, our daemons with empty
         state. What a test changed elsewhere on a member's disk stays."""
@@ -410,11 +418,14 @@ class Lab:
             raise LabError(f"{name} is on already")
         if not supervisor.supervisor_runs(self.layout):
             supervisor.start_supervisor(self.layout)
+        self._ask_supervisor({"action": action, "plug": name})
+
+    def _ask_supervisor(self, request: dict[str, object]) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(60)
             try:
                 connection.connect(str(self.layout.runtime / "control.sock"))
-                connection.sendall(json.dumps({"action": action, "plug": name}).encode() + b"\n")
+                connection.sendall(json.dumps(request).encode() + b"\n")
                 answer = json.loads(connection.makefile().readline())
             except (OSError, ValueError) as error:
                 raise LabError(f"the supervisor did not answer ({error}): see {self.layout.state}/supervisor.log"

@@ -15,6 +15,7 @@ import socket
 import stat
 import struct
 import subprocess
+import threading
 from pathlib import Path
 
 from .layout import Layout
@@ -165,7 +166,7 @@ def _configure_loop(file: Path) -> int:
 @contextlib.contextmanager
 def _loop_node(minor: int):
     """An open loop device, by a node of our own: a container's /dev has no node for a new one."""
-    node = Path("/dev") / f"ssi-lab-loop-{minor}.{os.getpid()}"
+    node = Path("/dev") / f"ssi-lab-loop-{minor}.{threading.get_native_id()}"  # members boot in threads
     with contextlib.suppress(FileExistsError):
         os.mknod(node, stat.S_IFBLK | 0o600, os.makedev(LOOP_MAJOR, minor))
     try:

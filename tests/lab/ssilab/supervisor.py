@@ -5,7 +5,8 @@ In each member, in /run/ssi-lab:
     supervisor.sock   a JSON object a line: {"action": "off"|"on"|"reboot"|"status"|"monitor"|"list", "plug": MEMBER};
                       answer {"ok": true, "power": "on"|"off"} or {"ok": false, "reason": TEXT};
                       {"action": "fault", "fault": NAME, "members": [...]} for a drill (faults.py), answered when it is
-                      made; "fence-fail" makes the power switch itself fail, until "fence-heal"
+                      made; "fence-fail" makes the power switch itself fail, until "fence-heal", and "watchdog-fail"
+                      the watchdogs of the members, which then reset nobody, until "watchdog-heal"
     watchdog.sock     lines "arm SECONDS", "feed", "disarm", each answered "ok". As the kernel's: closing without
                       disarm leaves it armed. Not fed in time, it cuts the member's power.
 """
@@ -69,9 +70,16 @@ class Watchdog:
         self._member = member
         self._seconds = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._broken = False
+
+    def fail(self, broken: bool) -> None:
+        self._broken = broken
+        self.reset()
 
     def command(self, line: str) -> str:
         words = line.split()
+        if self._broken:
+            return "error: broken"
         try:
             if len(words) == 2 and words[0] == "arm" and 0.1 <= float(words[1]) <= 3600:
                 self._seconds = float(words[1])
@@ -159,6 +167,9 @@ class Supervisor:
     async def _fault(self, fault: str, members: list[str]) -> dict[str, object]:
         if fault in ("fence-fail", "fence-heal"):
             self._switch_fails = fault == "fence-fail"
+        elif fault in ("watchdog-fail", "watchdog-heal"):
+            for name in members:
+                self._watchdogs[name].fail(fault == "watchdog-fail")
         else:
             from .lab import Lab  # which imports this module
             await asyncio.to_thread(make_fault, Lab(self._layout.name), fault, members)

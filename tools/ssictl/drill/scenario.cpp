@@ -175,6 +175,8 @@ const std::vector<Injection>& injections() {
                                             {"pdr-heal", true},
                                             {"fence-fail", true},
                                             {"fence-heal", true},
+                                            {"watchdog-fail", true},
+                                            {"watchdog-heal", true},
                                             {"disk-full", true},
                                             {"disk-free", true}};
     return all;

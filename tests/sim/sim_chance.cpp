@@ -1,0 +1,151 @@
+#include "tests/sim/sim_chance.hpp"
+
+#include <format>
+
+#include "tests/sim/sim_cluster.hpp"
+
+namespace ssi::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// One random act of a user or of fate.
+void act(Cluster& cluster) {
+    auto& world = cluster.world;
+    auto& host = *cluster.hosts[static_cast<std::size_t>(world.number(static_cast<int>(cluster.hosts.size())))];
+    auto& other = *cluster.hosts[static_cast<std::size_t>(world.number(static_cast<int>(cluster.hosts.size())))];
+    const auto guest = guest_name(1 + world.number(3));
+    switch (world.number(cluster.has_pdr ? 23 : 20)) {
+        case 0:
+        case 1:
+        case 2:
+        case 3:
+            return cluster.virsh_start(host, guest);
+        case 4:
+            return cluster.virsh_destroy(host, guest);
+        case 5:
+        case 6:
+        case 7:
+        case 8:
+            return cluster.relocate(host, guest, other.name);
+        case 9:
+            return host.crash_ssid();
+        case 10:
+            if (world.chance(0.4)) host.cut_power();
+            return;
+        case 11:
+        case 12:
+            return host.boot();
+        case 13:
+            host.side = world.chance(0.3) ? 1 : 0;
+            return cluster.update_majorities();
+        case 14:
+            if (host.machine.is_frozen()) return host.machine.thaw();
+            if (host.is_up() && world.chance(0.3)) host.machine.freeze();
+            return;
+        case 15:
+            if (world.chance(0.3)) return cluster.virsh_save(host, guest);
+            return cluster.virsh_suspend(host, guest);
+        case 16:
+            return cluster.virsh_resume(host, guest);
+        case 17:
+            return cluster.virsh_start(host, guest, world.chance(0.5) ? Origin::kStartPaused : Origin::kRestore);
+        case 18:
+            if (world.chance(0.5)) return host.restart_guard();
+            return cluster.leave(host);
+        case 20:
+            host.pdr_fault = static_cast<PdrFault>(world.number(5));
+            return;
+        case 21:
+            if (world.chance(0.2))
+                for (const auto& one : cluster.hosts) one->pdr_fault = PdrFault::kUnreadable;
+            else
+                for (const auto& one : cluster.hosts) one->pdr_fault = PdrFault::kNone;
+            return;
+        case 22:
+            return world.chance(0.5) ? host.break_watchdog() : host.mend_watchdog();
+        default:
+            cluster.fence_time = world.chance(0.2) ? 20s : 800ms;
+            host.reach.unknown_rate = world.chance(0.5) ? 0.2 : 0;
+            host.reach.watch_breaks = world.chance(0.3) ? 0.02 : 0;
+            host.reach.watch_lag = world.chance(0.3) ? 900ms : 20ms;
+            cluster.fence_failures = world.chance(0.5) ? 0.3 : 0;
+            cluster.migration_failures = world.chance(0.5) ? 0.3 : 0;
+    }
+}
+
+/// Every other cluster has a PDR; of these every fourth has no fence agent, so that only time proves a
+/// death; the others have up to three.
+void equip(Cluster& cluster, std::uint64_t seed) {
+    cluster.agents = static_cast<int>(seed / 2 % 4);
+    cluster.late_deaths = 0.2;
+    for (const auto& host : cluster.hosts) {
+        const auto kind = cluster.world.number(10);
+        host->watchdog = kind < 7   ? SimWatchdog::kHardware
+                         : kind < 8 ? SimWatchdog::kSoft
+                         : kind < 9 ? SimWatchdog::kUnarmed
+                                    : SimWatchdog::kNone;
+    }
+}
+
+/// After all was healed and had its time.
+std::vector<std::string> what_is_wrong(Cluster& cluster) {
+    std::vector<std::string> wrong;
+    const auto& state = cluster.hosts.front()->node->view.state();
+    for (const auto& host : cluster.hosts) {
+        // A member that was declared dead while it was only cut off stays out until its host is rebooted.
+        if (state.member(host->name)->state == cluster::MemberState::kDown) continue;
+        if (!host->node->membership.life()) wrong.push_back(host->name.str() + " is not Joined");
+        for (const auto& [pid, qemu] : host->qemus) {
+            const auto* residency = state.residency(qemu.guest);
+            if (residency == nullptr || residency->home.member != host->name)
+                wrong.push_back(std::format("{} runs on {} without a residency", qemu.guest.str(), host->name.str()));
+        }
+    }
+    for (const auto& [guest, residency] : state.residencies()) {
+        const auto& value = residency.value;
+        // Chance killed its members one after the other: it waits for an operator.
+        if (value.restarts > state.policy(guest).limit) continue;
+        const auto* qemu = cluster.host(value.home.member)->find(guest);
+        if (value.phase != cluster::Phase::kRunning || qemu == nullptr)
+            wrong.push_back(std::format("{} should run, and does not: {}", guest.str(), value.reason));
+        else if (!qemu->executes && !qemu->paused_by_user)
+            wrong.push_back(guest.str() + " is paused, by nobody");
+    }
+    return wrong;
+}
+
+}  // namespace
+
+GuestName guest_name(int number) {
+    return GuestName::parse("g" + std::to_string(number)).value();
+}
+
+std::vector<std::string> play_by_chance(std::uint64_t seed, Totals& totals) {
+    Cluster cluster(3 + static_cast<int>(seed % 3), seed, seed % 2 == 0);
+    auto& world = cluster.world;
+    equip(cluster, seed);
+    const auto check = [&] { cluster.check(); };
+    for (const auto& host : cluster.hosts) host->boot();
+    world.run_until(world.now() + 3s, check);
+    for (int step = 0; step < 120; ++step) {
+        act(cluster);
+        world.run_until(world.now() + world.between(0ms, 1200ms), check);
+    }
+    // Those that are off stay so until the fence has been confirmed; then they are booted.
+    cluster.heal();
+    world.run_until(world.now() + 90s, check);
+    for (const auto& host : cluster.hosts) host->boot();
+    world.run_until(world.now() + 150s, check);
+
+    auto wrong = what_is_wrong(cluster);
+    totals.starts += cluster.starts;
+    totals.refusals += cluster.refusals;
+    totals.moves += cluster.moves;
+    totals.fences += cluster.fences;
+    totals.expiries += cluster.expiries;
+    totals.resets += cluster.resets;
+    return wrong;
+}
+
+}  // namespace ssi::sim

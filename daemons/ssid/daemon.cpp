@@ -219,7 +219,8 @@ std::optional<VoterStanding> Daemon::Parts::witness_standing() {
 /// What was seen of it on the PDR: the engine's sign of it cannot be seen without a majority.
 HolderSigns Daemon::Parts::signs_of(const MemberName& holder) {
     const auto now = clock.now();
-    HolderSigns signs{.is_silent = pdr.stands_still(holder, now, config.timing.fence)};
+    HolderSigns signs;
+    signs.is_silent = pdr.stands_still(holder, now, config.timing.fence);
     signs.dead_after = pdr.dead_after(holder);
     const auto* slot = pdr.slot(holder);
     if (signs.dead_after && slot != nullptr && pdr.is_dead_by_time({holder, slot->incarnation}, now))

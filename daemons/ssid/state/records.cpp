@@ -339,6 +339,39 @@ Result<MoveRecord> decode(std::string_view json) {
     return reader.finish(std::move(record));
 }
 
+std::string encode(const ClusterConfigRecord& record) {
+    return text({{"v", 1},
+                 {"generation", record.generation},
+                 {"hash", record.hash},
+                 {"text", record.text},
+                 {"by", record.by.str()}});
+}
+
+template <>
+Result<ClusterConfigRecord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "config record", 8 << 20));
+    ClusterConfigRecord record;
+    record.generation = reader.number("generation");
+    record.hash = reader.text("hash");
+    record.text = reader.text("text");
+    record.by = reader.name<MemberName>("by");
+    return reader.finish(std::move(record));
+}
+
+std::string encode(const MemberConfigRecord& record) {
+    return text({{"v", 1}, {"running", record.running}, {"file", record.file}, {"note", fit_for_json(record.note)}});
+}
+
+template <>
+Result<MemberConfigRecord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "configs record"));
+    MemberConfigRecord record;
+    record.running = reader.text("running");
+    record.file = reader.text_or("file");
+    record.note = reader.text_or("note");
+    return reader.finish(std::move(record));
+}
+
 std::string encode_uuid_owner(const GuestName& guest) {
     return text({{"v", 1}, {"guest", guest.str()}});
 }
@@ -378,6 +411,12 @@ std::string move_key(const GuestName& name) {
 }
 std::string uuid_key(const GuestUuid& uuid) {
     return key("uuids", uuid.str());
+}
+std::string cluster_config_key() {
+    return key("config", "cluster");
+}
+std::string member_config_key(const MemberName& name) {
+    return key("configs", name.str());
 }
 
 }  // namespace ssi::cluster

@@ -151,6 +151,28 @@ def test_a_member_that_left_gets_another_name_and_is_a_voter_by_it(admin: Admini
     wait_no_warning(admin)
 
 
+def test_another_machine_takes_the_place_of_a_member_that_left(admin: Administrator) -> None:
+    lab = admin.lab
+    refused = admin.ssictl("MEMBER1", "member", "replace", "MEMBER3", "--host", "spare")
+    assert refused.returncode == 1 and "SSI-2005" in refused.stderr, "it is Joined"
+    left = admin.ssictl("MEMBER3", "member", "leave")
+    assert left.returncode == 0, left.stderr
+    replaced = admin.ssictl("MEMBER1", "member", "replace", "MEMBER3", "--host", "spare")
+    assert replaced.returncode == 0, replaced.stderr
+    # The spare machine: another host name, and nothing of ours but certificate and file.
+    lab.exec("MEMBER3", "systemctl", "stop", "ssid", "ssi-etcd")
+    lab.exec("MEMBER3", "sh", "-c", "rm -r /var/lib/ssi/etcd /var/lib/ssi/engine-bootstrapped")
+    lab.exec("MEMBER3", "hostname", "spare")
+    try:
+        lab.exec("MEMBER3", "tee", CONFIG, input_text=file_of(admin, "MEMBER1"))
+        lab.exec("MEMBER3", "systemctl", "restart", "isfcd", "ssi-guard", "ssid")
+        admin.wait_states("MEMBER1", 60, MEMBER3="Joined")
+        lab.wait(lambda: seen(admin, "MEMBER3")["voter"], "MEMBER3 to be a voter", 60, 0.5)
+        wait_no_warning(admin)
+    finally:
+        lab.exec("MEMBER3", "hostname", "MEMBER3")
+
+
 def test_a_member_is_booted_again_in_order_but_not_under_its_guests(joined: Administrator) -> None:
     lab = joined.lab
     lab.guest_create("linux01")

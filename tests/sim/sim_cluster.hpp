@@ -52,8 +52,8 @@ class Host {
     void cut_power();
     void crash_ssid();  ///< And systemd starts it again a little later.
     void restart_guard();
-    /// A sign of life was shown that was begun at `begun`: as the guard hears it.
-    void renew_lease(BootTime begun);
+    /// A sign of life was shown that was begun at `begun`; the guard counts it from `counted`.
+    void renew_lease(BootTime begun, BootTime counted);
     /// SAFETY 6, 7: what ran when the lease's time was over is gone soon after, whatever was shown later. Throws else.
     void check_lease();
     /// The end of a lease, whenever the guard notices it.

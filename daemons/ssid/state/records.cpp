@@ -285,7 +285,8 @@ std::string encode(const Residency& record) {
                                             {"incarnation", std::to_underlying(relocation.to.incarnation)},
                                             {"run", relocation.run.str()},
                                             {"abort_requested", relocation.abort_requested},
-                                            {"source_ended", relocation.source_ended}};
+                                            {"source_ended", relocation.source_ended},
+                                            {"source_lost", relocation.source_lost}};
     }
     return text(object);
 }
@@ -305,7 +306,8 @@ Result<Residency> decode(std::string_view json) {
         record.relocation = Relocation{{part->name<MemberName>("to"), part->incarnation("incarnation")},
                                        RunId(part->text("run")),
                                        part->boolean_or("abort_requested", false),
-                                       part->boolean_or("source_ended", false)};
+                                       part->boolean_or("source_ended", false),
+                                       part->boolean_or("source_lost", false)};
         reader.take_fault(*part);
     }
     if (record.relocation.has_value() != (record.phase == Phase::kRelocating))

@@ -102,6 +102,7 @@ struct Relocation {
     RunId run;                     ///< Of the QEMU at the destination: the token (SAFETY 22).
     bool abort_requested = false;  ///< The source wants it undone; only the destination may say Abort or Done.
     bool source_ended = false;     ///< The QEMU at the source is gone: Abort then leaves nothing running.
+    bool source_lost = false;      ///< It did not end by itself, but with its member's lease: it is to go on somewhere.
     friend bool operator==(const Relocation&, const Relocation&) = default;
 };
 

@@ -532,7 +532,7 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
 }
 
 awaitable<void> Host::wait_for_disk(Process& process) {
-    if (pdr_fault == PdrFault::kSlow) co_await process.sleep(cluster.world.between(0ms, 15s));
+    if (pdr_fault == PdrFault::kSlow) co_await process.sleep(cluster.world.between(pdr_delay / 2, pdr_delay));
 }
 
 /// As gate::PdrBeat.

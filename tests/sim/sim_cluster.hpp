@@ -84,6 +84,7 @@ class Host {
     Process* libvirtd = nullptr;    ///< Goes on when ssid crashes.
     Process* guard = nullptr;       ///< So does the guard, which beats on the PDR.
     PdrFault pdr_fault = PdrFault::kNone;
+    Duration pdr_delay{2500};   ///< Of each read and write at most, while it is slow.
     BootTime slot_moved{};      ///< When its slot moved last.
     BootTime slot_gap_ended{};  ///< When it began to move again after it had stood still for the silence.
     std::optional<Incarnation> boot_record;

@@ -61,17 +61,18 @@ TEST_P(Checker, finds_the_fault) {
     ADD_FAILURE() << GetParam().name << " was not found in " << seeds << " seeds";
 }
 
-INSTANTIATE_TEST_SUITE_P(Mutation, Checker,
-                         testing::Values(Fault{Mutation::kSkipFreshRead, "skip_fresh_read", kWithPdr},
-                                         Fault{Mutation::kRenewAfterExpiry, "renew_after_expiry", kWithPdr},
-                                         Fault{Mutation::kRightBeforeCommit, "right_before_commit"},
-                                         Fault{Mutation::kIncarnationIgnored, "incarnation_ignored"},
-                                         Fault{Mutation::kUnarmedWatchdogAccepted, "unarmed_watchdog_accepted", kWithPdrWithoutAgents},
-                                         Fault{Mutation::kBrokenWatchdogTrusted, "broken_watchdog_trusted", kWithPdrWithoutAgents},
-                                         Fault{Mutation::kReleaseByNameAlone, "release_by_name_alone"},
-                                         Fault{Mutation::kReacquireDuringRelocation, "reacquire_during_relocation"},
-                                         Fault{Mutation::kRenewalFromCompletion, "renewal_from_completion", kWithPdr}),
-                         [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Mutation, Checker,
+    testing::Values(Fault{Mutation::kSkipFreshRead, "skip_fresh_read", kWithPdr},
+                    Fault{Mutation::kRenewAfterExpiry, "renew_after_expiry", kWithPdr},
+                    Fault{Mutation::kRightBeforeCommit, "right_before_commit"},
+                    Fault{Mutation::kIncarnationIgnored, "incarnation_ignored"},
+                    Fault{Mutation::kUnarmedWatchdogAccepted, "unarmed_watchdog_accepted", kWithPdrWithoutAgents},
+                    Fault{Mutation::kBrokenWatchdogTrusted, "broken_watchdog_trusted", kWithPdrWithoutAgents},
+                    Fault{Mutation::kReleaseByNameAlone, "release_by_name_alone"},
+                    Fault{Mutation::kReacquireDuringRelocation, "reacquire_during_relocation"},
+                    Fault{Mutation::kRenewalFromCompletion, "renewal_from_completion", kWithPdr}),
+    [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
 }  // namespace ssi::sim

@@ -160,7 +160,7 @@ def sim(part):
     if not has_tests("tests/sim"):
         return Count()
     part.build("release", "tests/sim/all")
-    return part.ctest("release", "tests/sim")
+    return part.ctest("release", "tests/sim", minutes=20)
 
 
 def model(part):

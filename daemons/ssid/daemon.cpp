@@ -8,10 +8,13 @@
 #include <chrono>
 #include <format>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "daemons/ssid/api/bus_object.hpp"
+#include "daemons/ssid/api/config_methods.hpp"
+#include "daemons/ssid/configuration/file_watch.hpp"
 #include "daemons/ssid/engine/compaction.hpp"
 #include "daemons/ssid/engine/engine_health.hpp"
 #include "daemons/ssid/engine/etcd_director.hpp"
@@ -31,6 +34,7 @@
 #include "daemons/ssid/membership/boot_file.hpp"
 #include "daemons/ssid/membership/voter_standing.hpp"
 #include "daemons/ssid/relocation/isfc_bus_link.hpp"
+#include "daemons/ssid/state/config_rules.hpp"
 #include "lib/common/log.hpp"
 #include "lib/common/text_file.hpp"
 
@@ -49,11 +53,12 @@ std::optional<std::int64_t> free_memory() {
 
 /// In the order of dependence: what is used stands before who uses it.
 struct Daemon::Parts {
-    Parts(boost::asio::io_context& io, SystemConfig file, MemberName own, Places where)
+    Parts(boost::asio::io_context& io, ConfigDocument document, MemberName own, Places where)
         : context(io),
           executor(io.get_executor()),
-          config(std::move(file)),
           places(std::move(where)),
+          configuration(places.config, std::move(document), own),
+          config(configuration.config()),
           clock(executor),
           engine(executor, EtcdOptions::for_member(config, own)),
           guard(executor, clock, places.guard_socket),
@@ -66,7 +71,11 @@ struct Daemon::Parts {
           fencing(membership, watch, view, fence_chain(config), clock, executor, config.timing.beat,
                   config.pdr.device.empty() ? nullptr : &pdr),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
-          capacity(membership, view, clock, free_memory) {}
+          capacity(membership, view, clock, free_memory),
+          config_report(configuration, view, clock, executor),
+          peers(executor, own),
+          config_exchange(configuration, config_report, membership, view, peers),
+          member_changes(configuration, view, peers, config_exchange) {}
 
     void spawn(awaitable<void> work) {
         boost::asio::co_spawn(executor, std::move(work), [](const std::exception_ptr& failure) {
@@ -88,11 +97,16 @@ struct Daemon::Parts {
     awaitable<void> feed_watchdog();
     awaitable<void> follow_changes();
     awaitable<void> watch_peers();
+    Result<void> open_configuration();
+    awaitable<void> watch_configuration();
+    awaitable<Result<json::Object>> reload_links();
+    awaitable<Result<void>> reboot_host();
 
     boost::asio::io_context& context;
     boost::asio::any_io_executor executor;
-    const SystemConfig config;
     const Places places;
+    Configuration configuration;
+    const SystemConfig& config;
     BootClock clock;
     EtcdEngine engine;
     GuardClient guard;
@@ -105,6 +119,10 @@ struct Daemon::Parts {
     Fencing fencing;
     Guests guests;
     CapacityReport capacity;
+    ConfigReport config_report;
+    RequestClient peers;
+    ConfigExchange config_exchange;
+    MemberChanges member_changes;
     std::optional<SlotFacts> described;  ///< What the guard was told of us last.
     std::optional<Bus> bus;
     std::optional<SystemdUnits> units;
@@ -120,6 +138,8 @@ struct Daemon::Parts {
     std::optional<Administration> administration;
     std::optional<EngineAdministration> engine_administration;
     std::optional<HookServer> hooks;
+    std::optional<RequestServer> requests;
+    std::optional<FileWatch> config_watch;
 };
 
 Result<void> Daemon::Parts::open() {
@@ -141,10 +161,9 @@ Result<void> Daemon::Parts::open() {
     relocations.emplace(membership, view, guard, hypervisor, *isfc, clock, executor);
     administration.emplace(config, membership, watch, pdr, view, *voters, *health, hypervisor, *relocations, clock);
     engine_administration.emplace(config, membership.own(), engine, *director, *voters, *health, executor);
-    if (auto exported =
-            bus->export_object(kBusPath, kBusInterface, bus_methods(*administration, *engine_administration));
-        !exported)
-        return exported;
+    auto methods = bus_methods(*administration, *engine_administration);
+    std::ranges::move(config_methods(config_exchange, member_changes), std::back_inserter(methods));
+    if (auto exported = bus->export_object(kBusPath, kBusInterface, std::move(methods)); !exported) return exported;
 
     guests.is_moving = [this](const GuestName& guest) { return relocations->is_moving(guest); };
     membership.on_beat = [this](BootTime begun) {
@@ -167,7 +186,55 @@ Result<void> Daemon::Parts::open() {
                                         [this](HookRequest request) { return guests.hook(std::move(request)); });
     if (!listening) return std::unexpected(listening.error());
     hooks.emplace(*std::move(listening));
+    return open_configuration();
+}
+
+Result<void> Daemon::Parts::open_configuration() {
+    membership.may_join = [this](const ClusterState& state) {
+        return may_join_with(state, configuration.own(), configuration.shared());
+    };
+    config_exchange.reload_links = [this] { return reload_links(); };
+    config_exchange.on_reloaded = [this] {
+        if (auto linked = director->prepare_directories(); !linked)
+            log::warning("the engine cannot reach a member that is new", linked.error());
+    };
+    auto listening = RequestServer::listen(executor, places.request_socket);
+    if (!listening) return std::unexpected(listening.error());
+    requests.emplace(*std::move(listening));
+    config_exchange.serve(*requests);
+    member_changes.reboot_host = [this] { return reboot_host(); };
+    member_changes.serve(*requests);
+    auto watching = FileWatch::open(executor, places.config);
+    if (!watching) return std::unexpected(watching.error());
+    config_watch.emplace(*std::move(watching));
     return {};
+}
+
+awaitable<void> Daemon::Parts::watch_configuration() {
+    while (true) {
+        if (auto changed = co_await config_watch->next(); !changed) {
+            log::warning("a change of system.toml is noticed late from now on", changed.error());
+            co_return;
+        }
+        config_report.file_changed();
+    }
+}
+
+awaitable<Result<json::Object>> Daemon::Parts::reload_links() {
+    const Bus::Target isfcd{"org.kvmssi.Isfc1", "/org/kvmssi/Isfc1", "org.kvmssi.Isfc1"};
+    auto answer = co_await bus->call(isfcd, "Reload", std::vector<std::string>(), 10s);
+    if (!answer) co_return std::unexpected(answer.error());
+    co_return json::parse(*answer, "isfcd");
+}
+
+/// In order, as `systemctl reboot`: the manager's own Reboot would stop no unit.
+awaitable<Result<void>> Daemon::Parts::reboot_host() {
+    const Bus::Target manager{"org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                              "org.freedesktop.systemd1.Manager"};
+    std::vector<std::string> unit{"reboot.target", "replace-irreversibly"};
+    auto answer = co_await bus->call(manager, "StartUnit", std::move(unit), 10s);
+    if (!answer) co_return std::unexpected(answer.error());
+    co_return Result<void>{};
 }
 
 /// Tells the guard what our slot is to say, when that has changed.
@@ -295,6 +362,7 @@ awaitable<void> Daemon::Parts::follow_changes() {
     while (true) {
         const auto seen = view.changed().count();
         guests.poke();
+        config_report.poke();
         co_await view.changed().wait_after(seen);
     }
 }
@@ -309,7 +377,7 @@ awaitable<void> Daemon::Parts::watch_peers() {
     }
 }
 
-Daemon::Daemon(boost::asio::io_context& context, SystemConfig config, MemberName own, Places places)
+Daemon::Daemon(boost::asio::io_context& context, ConfigDocument config, MemberName own, Places places)
     : parts_(std::make_unique<Parts>(context, std::move(config), std::move(own), std::move(places))) {}
 
 Daemon::~Daemon() = default;
@@ -328,6 +396,9 @@ Result<void> Daemon::start() {
     parts.spawn(parts.membership.run());
     parts.spawn(parts.guests.run());
     parts.spawn(parts.capacity.run());
+    parts.spawn(parts.config_report.run());
+    parts.spawn(parts.watch_configuration());
+    parts.spawn(parts.requests->run());
     parts.spawn(parts.relocations->run());
     parts.spawn(parts.follow_changes());
     parts.spawn(parts.watch_peers());

@@ -5,23 +5,25 @@
 #include <memory>
 #include <string>
 
+#include "lib/common/config/document.hpp"
 #include "lib/common/error.hpp"
-#include "lib/common/system_config.hpp"
 
 namespace ssi::cluster {
 
 /// Where ssid finds the world; tests may move it.
 struct Places {
+    std::string config = "/etc/ssi/system.toml";
     std::string guard_socket = "/run/ssi/guard/rights.sock";
     std::string hook_socket = "/run/ssi/ssid/hook.sock";
     std::string hook_timeout = "/run/ssi/ssid/hook-timeout";
     std::string incarnation = "/run/ssi/incarnation";
     std::string log_socket = "/run/ssi/ssid/engine-log.sock";
+    std::string request_socket = "/run/ssi/ssid/request.sock";
 };
 
 class Daemon {
   public:
-    Daemon(boost::asio::io_context& context, SystemConfig config, MemberName own, Places places = {});
+    Daemon(boost::asio::io_context& context, ConfigDocument config, MemberName own, Places places = {});
     ~Daemon();
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;

@@ -33,12 +33,13 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", SSI_VERSION);
     CLI11_PARSE(app, argc, argv);
 
-    auto config = ssi::load_system_config(config_file);
-    if (!config) return fail(config.error(), kExitConfig);
-    const auto own = ssi::own_member(*config, member);
+    auto document = ssi::load_config_document(config_file);
+    if (!document) return fail(document.error(), kExitConfig);
+    const auto& config = document->config;
+    const auto own = ssi::own_member(config, member);
     if (!own) return fail(own.error(), kExitConfig);
     if (check) {
-        std::cout << config_file << ": cluster " << config->cluster << ", this is " << own->str() << '\n';
+        std::cout << config_file << ": cluster " << config.cluster << ", this is " << own->str() << '\n';
         return 0;
     }
 
@@ -50,7 +51,7 @@ int main(int argc, char** argv) {
         ::sd_notify(0, "STOPPING=1");
         context.stop();
     });
-    ssi::cluster::Daemon daemon(context, *std::move(config), *own);
+    ssi::cluster::Daemon daemon(context, *std::move(document), *own, {.config = config_file});
     if (auto started = daemon.start(); !started) return fail(started.error(), 1);
     context.run();
     return 0;

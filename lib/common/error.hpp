@@ -53,7 +53,9 @@ enum class ErrorCode : std::uint16_t {
     kConfigInvalid = 5001,  ///< system.toml: syntax or contents
     kConfigMissing = 5002,  ///< a file that is needed cannot be read
     kCertificateInvalid = 5003,
-    kPdrUnreadable = 5010,  ///< the PDR volume cannot be read, or is none that can be used
+    kConfigDiffers = 5004,       ///< a member's system.toml is not the cluster's
+    kConfigNeedsRestart = 5005,  ///< a changed key takes effect only when a daemon is started again
+    kPdrUnreadable = 5010,       ///< the PDR volume cannot be read, or is none that can be used
     kPdrUnwritable = 5011,
     kPdrForeign = 5012,  ///< the volume is not this cluster's PDR, or holds something else
     kPdrDamaged = 5013,  ///< a block of the PDR is not what was written

@@ -156,7 +156,8 @@ struct SystemConfig {
     [[nodiscard]] std::vector<ChannelConfig> channels_between(const MemberName& one, const MemberName& other) const;
 };
 
-/// Parses text; `file` is only for messages. Error: kConfigInvalid, its `what` being the multi-line diagnostic.
+/// Parses text; `file` is only for messages. Error: kConfigInvalid, its `what` being the multi-line diagnostics of all
+/// problems.
 [[nodiscard]] Result<SystemConfig> parse_system_config(std::string_view text, const std::string& file);
 
 /// Reads and parses a file. Errors: kConfigMissing, kConfigInvalid.

@@ -24,6 +24,9 @@
 #ifndef JUDGES
 #define JUDGES 1 /* members that judge: 1, or 1 and 2 */
 #endif
+#ifndef WATCHDOG_BREAKS
+#define WATCHDOG_BREAKS 0 /* 1: member 0's may; its guard notices, and its slot says so (SAFETY 11) */
+#endif
 #define LIVES 2 /* incarnations of member 0 */
 #define NOBODY 3
 #define UNCUT 3
@@ -43,6 +46,12 @@
 byte power = ON;         /* member 0's */
 bool hardware = true;    /* member 0's watchdog has a clock that does not stop with the machine, as its slot declares */
 byte watchdog = WATCHDOG;
+bool works = true;       /* that watchdog does */
+byte broken_for;         /* ticks, up to LEASE */
+bool withdrawn;          /* its guard has read back that its slot says so */
+bool words = true;       /* what the slot write on its way says: armed */
+bool slot_armed = true;  /* what the slot says */
+bool seen_armed[N] = true; /* what a judge read */
 bool pdr_bad[N];         /* its path to the PDR: any read may fail or be stale, any write be late for ever */
 bool excused[N];         /* had a fault other than the network's: may lose its guest (R5) */
 byte cut = UNCUT;        /* the member without network */
@@ -97,7 +106,7 @@ inline switch_off() {
     power = OFF;
     beaten[0] = false; lease[0] = 0; output[0] = IDLE; age[0] = 0; condemned = false;
     guest[0] = 0; right[0] = 0; right_valid[0] = false;
-    ssid = true; life = 0; watchdog = 0
+    ssid = true; life = 0; watchdog = 0; works = true; broken_for = 0; withdrawn = false
 }
 
 /* The guest of x ends, and the engine is told; whether it has heard is not always known. */
@@ -106,12 +115,22 @@ inline end_guest(x) {
 }
 
 inline slot_write_lands() {
+    slot_armed = words;
     slot_moved[1] = true; slot_moved[2] = (JUDGES == 2)
 }
 
 inline alive_commits() {
     alive_moved[1] = true; alive_moved[2] = (JUDGES == 2)
 }
+
+/* SAFETY 11: while the watchdog does not work and others may count on it, nothing renews. */
+#ifdef MUTANT_BROKEN_WATCHDOG_TRUSTED
+#define MAY_RENEW(x) true
+#define WORD true
+#else
+#define MAY_RENEW(x) ((x) != 0 || works || withdrawn)
+#define WORD works
+#endif
 
 /* SAFETY 5: a renewal counts from its submission. */
 inline slot_write_completes(x) {
@@ -120,7 +139,7 @@ inline slot_write_completes(x) {
     lease[x] = LEASE;
 #else
     if
-    :: lease[x] < LEASE - age[x] -> lease[x] = LEASE - age[x]
+    :: MAY_RENEW(x) && lease[x] < LEASE - age[x] -> lease[x] = LEASE - age[x]
     :: else
     fi;
 #endif
@@ -128,6 +147,7 @@ inline slot_write_completes(x) {
 }
 
 inline read_slot(x) {
+    seen_armed[x] = slot_armed;
     if
     :: slot_moved[x] -> slot_moved[x] = false; still[x] = 0
     :: else
@@ -142,9 +162,16 @@ inline pass(x) {
         :: output[x] != IDLE -> slot_write_completes(x)
         :: else
         fi;
-        lease[x] = LEASE;
         if
-        :: x == 0 -> slot_write_lands()
+        :: x == 0 && !works && !slot_armed -> withdrawn = true
+        :: else
+        fi;
+        if
+        :: MAY_RENEW(x) -> lease[x] = LEASE
+        :: else
+        fi;
+        if
+        :: x == 0 -> words = WORD; slot_write_lands()
         :: else -> read_slot(x); fresh[x] = true
         fi
     :: pdr_bad[x] -> /* nothing is read, or old data */
@@ -158,7 +185,12 @@ inline pass(x) {
         fresh[x] = (output[x] == IDLE)
     fi;
     if
-    :: pdr_bad[x] && output[x] == IDLE -> output[x] = SUBMITTED
+    :: pdr_bad[x] && output[x] == IDLE ->
+        output[x] = SUBMITTED;
+        if
+        :: x == 0 -> words = WORD
+        :: else
+        fi
     :: else
     fi
 }
@@ -177,7 +209,10 @@ inline look_at_alive(x) {
 inline alive(x) {
     if
     :: DECIDES(x) && JOINED(x) ->
-        lease[x] = LEASE;
+        if
+        :: MAY_RENEW(x) -> lease[x] = LEASE
+        :: else
+        fi;
         if
         :: x == 0 -> alive_commits()
         :: x != 0 && alive_moved[x] -> look_at_alive(x)
@@ -236,13 +271,14 @@ inline tick(x) {
     fi;
     if
     :: x != 0 && still[x] < T_DEAD -> still[x]++
+    :: x == 0 && !works && broken_for < LEASE -> broken_for++
     :: else
     fi
 }
 
 inline tick_of_watchdog() {
     if
-    :: power != OFF && (hardware || power != FROZEN) ->
+    :: works && power != OFF && (hardware || power != FROZEN) ->
         watchdog--;
         if
         :: watchdog == 0 -> switch_off()
@@ -263,9 +299,9 @@ inline tick_of_watchdog() {
 #define STILL_FOR(x, ticks) (still[x] >= (ticks))
 #endif
 #ifdef MUTANT_UNARMED_WATCHDOG_ACCEPTED
-#define GUARDED true
+#define GUARDED(x) true
 #else
-#define GUARDED hardware
+#define GUARDED(x) (hardware && seen_armed[x])
 #endif
 #ifdef MUTANT_FENCE_BY_NETWORK_ALONE
 #define SILENT(x) (cut == 0)
@@ -320,7 +356,7 @@ inline judge(x) {
         confirmed = true
     :: intent == x && confirmed && ALIVE_UNMOVED(x) -> declare_dead() /* SAFETY 13 a */
     :: intent == x && !STILL_FOR(x, 1) -> end_intent() /* it shows signs of life again */
-    :: MAY_DECIDE_BY_TIME(x) && STILL_FOR(x, T_DEAD) && fresh[x] && ALIVE_UNMOVED(x) && GUARDED && !decided[x] ->
+    :: MAY_DECIDE_BY_TIME(x) && STILL_FOR(x, T_DEAD) && fresh[x] && ALIVE_UNMOVED(x) && GUARDED(x) && !decided[x] ->
         decided[x] = true /* SAFETY 13 b */
     :: MAY_DECIDE_BY_TIME(x) && decided[x] && ALIVE_UNMOVED(x) ->
         assert(!alive_moved[x] && !overlooked); /* R4: no sign moved since the judge read them */
@@ -366,12 +402,16 @@ inline step_of(x) {
     fi
 }
 
-/* Member 0's machine fails, and comes back. */
+/* Member 0's machine fails, and comes back. What nobody can tell: it stands still before its guard could say that the
+ * watchdog is broken, or else end the lease. */
+#define STANDS_STILL_AT_LEAST_LATER (works || broken_for == LEASE)
 inline machine() {
     if
     :: faults > 0 && power != OFF -> faults--; excused[0] = true; switch_off()
-    :: faults > 0 && power == ON -> faults--; excused[0] = true; power = STALLED
-    :: faults > 0 && power == ON -> faults--; excused[0] = true; power = FROZEN
+    :: faults > 0 && power == ON && STANDS_STILL_AT_LEAST_LATER -> faults--; excused[0] = true; power = STALLED
+    :: faults > 0 && power == ON && STANDS_STILL_AT_LEAST_LATER -> faults--; excused[0] = true; power = FROZEN
+    :: WATCHDOG_BREAKS && faults > 0 && power == ON && hardware && works ->
+        faults--; excused[0] = true; works = false; broken_for = 0; withdrawn = false
     :: faults > 0 && MACHINE_RUNS(0) && power != OFF && ssid -> faults--; ssid = false
     :: power == STALLED -> power = ON
     :: power == STALLED && DECIDES(0) && JOINED(0) -> alive_commits()

@@ -55,7 +55,11 @@ void act(Cluster& cluster) {
             return cluster.leave(host);
         case 20:
             host.pdr_fault = static_cast<PdrFault>(world.number(5));
-            return;
+            host.pdr_delay = world.chance(0.7) ? 2500ms : 15s;
+            // Its links are in the same cabinet.
+            if (host.pdr_fault != PdrFault::kSlow || !world.chance(0.5)) return;
+            host.side = 1;
+            return cluster.update_majorities();
         case 21:
             if (world.chance(0.2))
                 for (const auto& one : cluster.hosts) one->pdr_fault = PdrFault::kUnreadable;

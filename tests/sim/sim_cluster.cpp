@@ -77,7 +77,7 @@ class SimGuard final : public cluster::GuardLink {
     awaitable<Result<void>> describe(cluster::SlotFacts) override { co_return Result<void>{}; }
     awaitable<Result<void>> renew(BootTime begun) override {
         co_await arrive();
-        host_.renew_lease(begun);
+        host_.renew_lease(begun, begun);
         co_return Result<void>{};
     }
     awaitable<Result<void>> expel() override {
@@ -420,7 +420,7 @@ void Host::boot() {
     co_spawn(cluster.world.executor(), keep_lease(*guard), detached);
 }
 
-void Host::renew_lease(BootTime begun) {
+void Host::renew_lease(BootTime begun, BootTime counted) {
     if (!cluster.has_pdr) return;
     const auto now = cluster.world.now();
     if (lease_end_ && now >= *lease_end_)
@@ -428,7 +428,7 @@ void Host::renew_lease(BootTime begun) {
             to_be_ended_.try_emplace(pid, *lease_end_ + gate::kStopTime + cluster.timing.watchdog + 1s);
     lease_end_ = std::max(lease_end_.value_or(begun + cluster.timing.lease), begun + cluster.timing.lease);
     if (word.is_withdrawn()) lease.watchdog_is_withdrawn();
-    lease.renew(begun, now);
+    lease.renew(counted, now);
 }
 
 void Host::check_lease() {
@@ -521,8 +521,8 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
         co_await wait_for_disk(process);
         co_await process.travel();
         if (process.is_dead()) co_await process.never();
-        if (pass.renewed && mutated(Mutation::kRenewalFromCompletion)) pass.renewed = process.now();
-        if (pass.renewed) renew_lease(*pass.renewed);
+        const bool late = mutated(Mutation::kRenewalFromCompletion);
+        if (pass.renewed) renew_lease(*pass.renewed, late ? process.now() : *pass.renewed);
         if (node == nullptr) continue;
         node->pdr.look(pass, process.now());
         if (!node->membership.life() || !node->membership.has_majority()) continue;
@@ -532,7 +532,7 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
 }
 
 awaitable<void> Host::wait_for_disk(Process& process) {
-    if (pdr_fault == PdrFault::kSlow) co_await process.sleep(cluster.world.between(0ms, 8s));
+    if (pdr_fault == PdrFault::kSlow) co_await process.sleep(cluster.world.between(pdr_delay / 2, pdr_delay));
 }
 
 /// As gate::PdrBeat.

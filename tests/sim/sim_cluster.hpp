@@ -52,8 +52,8 @@ class Host {
     void cut_power();
     void crash_ssid();  ///< And systemd starts it again a little later.
     void restart_guard();
-    /// A sign of life was shown that was begun at `begun`: as the guard hears it.
-    void renew_lease(BootTime begun);
+    /// A sign of life was shown that was begun at `begun`; the guard counts it from `counted`.
+    void renew_lease(BootTime begun, BootTime counted);
     /// SAFETY 6, 7: what ran when the lease's time was over is gone soon after, whatever was shown later. Throws else.
     void check_lease();
     /// The end of a lease, whenever the guard notices it.
@@ -84,6 +84,7 @@ class Host {
     Process* libvirtd = nullptr;    ///< Goes on when ssid crashes.
     Process* guard = nullptr;       ///< So does the guard, which beats on the PDR.
     PdrFault pdr_fault = PdrFault::kNone;
+    Duration pdr_delay{2500};   ///< Of each read and write at most, while it is slow.
     BootTime slot_moved{};      ///< When its slot moved last.
     BootTime slot_gap_ended{};  ///< When it began to move again after it had stood still for the silence.
     std::optional<Incarnation> boot_record;

@@ -196,6 +196,16 @@ TEST_F(EtcdDirectorTest, new_seat_joins_with_the_old_data_put_aside) {
     EXPECT_FALSE(fs::exists(root_ / "lib/etcd.old"));
 }
 
+TEST_F(EtcdDirectorTest, data_of_the_members_former_name_is_put_aside_for_a_new_seat_alone) {
+    ASSERT_TRUE(bring_up(1));  // before it was called MEMBER4
+    etcd_has_written();
+    EXPECT_FALSE(settle({voter(1, 1), voter(2, 2), voter(3, 3), voter(4, 4)}, 4)) << "names were mixed up";
+    EXPECT_TRUE(fs::exists(places_.log()));
+    EXPECT_EQ(settle({voter(2, 2), voter(3, 3), new_learner(4, kNewSeat)}, 4), OwnSeat::kLearner);
+    EXPECT_FALSE(fs::exists(places_.log()));
+    EXPECT_EQ(started_with().substr(0, 9), "existing ");
+}
+
 TEST_F(EtcdDirectorTest, data_that_is_put_aside_replaces_no_other) {
     ASSERT_TRUE(bring_up());
     etcd_has_written();

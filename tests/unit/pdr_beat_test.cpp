@@ -197,7 +197,12 @@ TEST_F(PdrBeatTest, two_hosts_in_one_slot_are_noticed) {
     const auto first = beat(1, "A", first_saw);
     ASSERT_TRUE(comes([&] { return !first_saw.empty() && first_saw.back().fresh; }));
     const auto twin = beat(1, "A", second_saw, std::byte{2});
-    EXPECT_TRUE(comes([&] { return first_saw.back().fault.find("another machine") != std::string::npos; }));
+    // The one that finds the other's counter above its own writes no more; which of the two that is, the disk decides.
+    const auto noticed = [](const std::vector<cluster::PdrPass>& passes) {
+        return std::ranges::any_of(
+            passes, [](const auto& pass) { return pass.fault.find("another machine") != std::string::npos; });
+    };
+    EXPECT_TRUE(comes([&] { return noticed(first_saw) || noticed(second_saw); }));
     const auto other = beat(1, "B", third_saw);
     EXPECT_TRUE(
         comes([&] { return !third_saw.empty() && third_saw.back().fault.find("is A's") != std::string::npos; }));

@@ -46,6 +46,19 @@ TEST(CommandLine, verbs_are_calls_with_their_arguments) {
         {{"engine", "status"}, "EngineStatus", {}},
         {{"engine", "force"}, "EngineForce", {}},
         {{"engine", "compact"}, "EngineCompact", {}},
+        {{"member", "add", "M4"}, "MemberAdd", {"M4", "", "", ""}},
+        {{"member", "add", "M4", "--slot", "4", "--host", "h", "--channel", "M1,a,b", "--channel", "M2,c,d"},
+         "MemberAdd",
+         {"M4", "4", "h", "M1,a,b M2,c,d"}},
+        {{"member", "remove", "M4"}, "MemberRemove", {"M4"}},
+        {{"member", "rename", "M4", "M5"}, "MemberRename", {"M4", "M5"}},
+        {{"member", "replace", "M4", "--host", "h"}, "MemberReplace", {"M4", "h"}},
+        {{"member", "reboot", "M4"}, "MemberReboot", {"M4", ""}},
+        {{"member", "reboot", "M4", "--force"}, "MemberReboot", {"M4", "force"}},
+        {{"config", "push"}, "ConfigPush", {""}},
+        {{"config", "push", "--force"}, "ConfigPush", {"force"}},
+        {{"config", "pull"}, "ConfigPull", {""}},
+        {{"config", "pull", "M2"}, "ConfigPull", {"M2"}},
         {{"islink", "list"}, "Query", {}},
         {{"islink", "activate", "0"}, "Activate", {"", "0"}},
         {{"islink", "activate", "0", "--peer", "M2"}, "Activate", {"M2", "0"}},
@@ -155,6 +168,18 @@ TEST(CommandLine, drills_take_a_guest_and_a_place_for_the_report) {
     EXPECT_FALSE(parse_command_line({"drill", "run", "power-cut"})) << "whose member is to suffer?";
     EXPECT_EQ(std::get<ListDrills>(parse_command_line({"drill", "list"}).value().command).directory,
               "/usr/share/ssi/drills");
+}
+
+TEST(CommandLine, configuration_takes_its_places) {
+    EXPECT_EQ(std::get<CheckConfig>(parse_command_line({"config", "check"}).value().command).file,
+              "/etc/ssi/system.toml");
+    EXPECT_EQ(std::get<CheckConfig>(parse_command_line({"config", "check", "/f"}).value().command).file, "/f");
+    const auto show = std::get<ShowConfig>(parse_command_line({"config", "show", "--member", "M2"}).value().command);
+    EXPECT_EQ(show.member, "M2");
+    EXPECT_EQ(show.file, "/etc/ssi/system.toml");
+    EXPECT_EQ(std::get<DiffConfig>(parse_command_line({"config", "diff", "M2"}).value().command).member, "M2");
+    EXPECT_TRUE(std::get<ReloadConfig>(parse_command_line({"config", "reload", "--all"}).value().command).all);
+    EXPECT_FALSE(std::get<ReloadConfig>(parse_command_line({"config", "reload"}).value().command).all);
 }
 
 TEST(CommandLine, help_is_no_fault_and_has_examples) {

@@ -1,4 +1,5 @@
 ssi_unit_test(state_test
+    state_config_rules_test.cpp
     state_domain_xml_test.cpp
     state_evidence_test.cpp
     state_guest_rules_test.cpp

@@ -88,6 +88,17 @@ TEST_F(Move, the_end_of_the_sources_qemu_only_asks_the_destination) {
     EXPECT_EQ(at_.residency("g"), nullptr) << "it ended in order, before it could move";
 }
 
+TEST_F(Move, a_source_that_lost_its_lease_only_asks_the_destination_too_but_the_guest_goes_on_elsewhere_R3) {
+    ASSERT_TRUE(at_.commit(decide_lost(state(), g_, RunId("r1"), member("MEMBER1"))));
+    ASSERT_TRUE(at_.residency("g")->relocation);
+    EXPECT_TRUE(at_.residency("g")->relocation->abort_requested);
+    EXPECT_TRUE(changes_nothing(decide_lost(state(), g_, RunId("r1"), member("MEMBER1")))) << "it is said already";
+    EXPECT_TRUE(changes_nothing(decide_release(state(), g_, RunId("r1")))) << "it did not end by itself";
+    ASSERT_TRUE(at_.commit(decide_abort(state(), g_, RunId("r2"))));
+    EXPECT_EQ(at_.residency("g")->phase, Phase::kPending);
+    EXPECT_EQ(at_.residency("g")->reason, "MEMBER1 lost its lease");
+}
+
 TEST_F(Move, targets_that_cannot_take_it_are_refused) {
     StateBuilder other;
     other.joined("MEMBER1").joined("MEMBER2").running("g", "MEMBER1", "r1");

@@ -8,7 +8,9 @@
 #include <sstream>
 #include <utility>
 
+#include "tools/ssictl/config_verbs.hpp"
 #include "tools/ssictl/engine_rendering.hpp"
+#include "tools/ssictl/member_verbs.hpp"
 
 namespace ssi::ctl {
 namespace {
@@ -51,6 +53,7 @@ class CommandLine {
                 command_ = DaemonCall{
                     .daemon = Daemon::kIsfcd, .method = "Reload", .timeout = kQuick * 3, .render = render_reload};
             });
+        config_.add(app_, command_);
         add_authority();
         add_pdr();
         add_engine();
@@ -177,7 +180,8 @@ class CommandLine {
     }
 
     void add_member() {
-        auto* member = app_.add_subcommand("member", "Take members out of the cluster");
+        auto* member = app_.add_subcommand("member", "Add members, take them out, change them");
+        members_.add(*member, command_);
         auto* set_down = call(member, "set-down", "Declare a member dead: you have seen that it is off",
                               {.method = "MemberSetDown", .timeout = kQuick * 2, .render = render_member}, {&member_});
         want_member(set_down);
@@ -396,6 +400,8 @@ class CommandLine {
 
     CLI::App app_{"Shows and directs an SSI cluster: hosts that run their guests as one system.", "ssictl"};
     std::optional<Command> command_;
+    ConfigVerbs config_;
+    MemberVerbs members_;
     bool json_ = false;
     std::string guest_;
     std::string member_;

@@ -105,11 +105,29 @@ struct RunDrill {
     bool yes = false;              ///< Not asked again.
 };
 
+struct CheckConfig {
+    std::filesystem::path file;
+};
+
+struct ShowConfig {
+    std::filesystem::path file;
+    std::string member;  ///< Empty: the one that this host is.
+};
+
+/// ConfigDiff of ssid, and what isfcd, if it can be reached, has that is in no file.
+struct DiffConfig {
+    std::string member;  ///< Also against this one's file; empty: no other's.
+};
+
+struct ReloadConfig {
+    bool all = false;  ///< On every member.
+};
+
 struct PrintVersion {};
 
 using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, InitAuthority, IssueCertificate,
                              RotateCertificates, RetireAuthority, FormatPdr, ShowPdr, BackUpEngine, RestoreEngine,
-                             ListDrills, RunDrill, PrintVersion>;
+                             ListDrills, RunDrill, CheckConfig, ShowConfig, DiffConfig, ReloadConfig, PrintVersion>;
 
 struct Invocation {
     Command command;

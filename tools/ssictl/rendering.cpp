@@ -100,6 +100,16 @@ std::string describe_policy(const json::Object& policy) {
                        number_of(policy, "limit"), made == 0 ? "" : std::format(", {} made", made));
 }
 
+/// A line for each member whose system.toml is not as it should be.
+std::string config_warnings(const std::vector<json::Object>& members) {
+    std::string lines;
+    for (const auto& member : members)
+        if (const auto config = json::object(member, "config"))
+            if (const auto note = text_of(*config, "note"); !note.empty())
+                lines += printable(std::format("WARNING: system.toml of {} {}", text_of(member, "name"), note)) + '\n';
+    return lines;
+}
+
 /// Where a guest is: "MEMBER1", "MEMBER1 -> MEMBER2" while it moves.
 std::string place(const json::Object& guest) {
     const auto to = text_of(guest, "to");
@@ -203,7 +213,7 @@ Result<std::string> render_cluster(const json::Object& document) {
                    json::boolean_or(member, "voter", false) ? "yes" : "no", watchdog, dead_after,
                    remark_on(member, name == own)});
     }
-    return result + table.text();
+    return result + table.text() + config_warnings(*members);
 }
 
 Result<std::string> render_member_names(const json::Object& document) {

@@ -17,6 +17,8 @@
 #include "lib/common/pki/certificate_authority.hpp"
 #include "lib/common/system_config.hpp"
 #include "tools/ssictl/command_line.hpp"
+#include "tools/ssictl/config_documents.hpp"
+#include "tools/ssictl/config_rendering.hpp"
 #include "tools/ssictl/daemon_call.hpp"
 #include "tools/ssictl/document_cells.hpp"
 #include "tools/ssictl/drill/report.hpp"
@@ -228,6 +230,34 @@ class Run {
             if (const auto written = write_report(document, wanted.report); !written)
                 return std::unexpected(written.error());
         return print(document, render_verdict);
+    }
+
+    Result<void> operator()(const CheckConfig& wanted) {
+        const auto document = check_config(wanted.file);
+        if (!document) return std::unexpected(document.error());
+        if (problems_in(*document) > 0) status_ = 1;
+        return print(*document, render_config_check);
+    }
+
+    Result<void> operator()(const ShowConfig& wanted) {
+        const auto document = show_config(wanted.file, wanted.member);
+        if (!document) return std::unexpected(document.error());
+        return print(*document, render_config);
+    }
+
+    Result<void> operator()(const DiffConfig& wanted) {
+        auto document = call({.method = "ConfigDiff", .arguments = {wanted.member}, .timeout = kQuick * 2}, bus_);
+        if (!document) return std::unexpected(document.error());
+        if (const auto links = call(query_of_links(), bus_)) (*document)["not_in_file"] = run_time_channels(*links);
+        return print(*document, render_config_diff);
+    }
+
+    Result<void> operator()(const ReloadConfig& wanted) {
+        const auto document =
+            call({.method = "ConfigReload", .arguments = {wanted.all ? "all" : ""}, .timeout = kQuick * 30}, bus_);
+        if (!document) return std::unexpected(document.error());
+        if (refusals_in(*document) > 0) status_ = 1;
+        return print(*document, render_config_reload);
     }
 
     Result<void> operator()(const PrintVersion&) {

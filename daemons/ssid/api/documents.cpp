@@ -36,6 +36,12 @@ bool is_voter(const MemberName& member, const SystemConfig& config, const OwnVie
     return std::ranges::any_of(view.seats, [&](const Seat& seat) { return seat.member == member && !seat.is_learner; });
 }
 
+value config_entry(const ClusterState& state, const MemberName& member) {
+    const auto* config = state.config_of(member);
+    if (config == nullptr) return nullptr;
+    return json::Object{{"running", config->running}, {"file", config->file}, {"note", config->note}};
+}
+
 json::Object member_entry(const MemberConfig& member, const SystemConfig& config, const ClusterState& state,
                           const OwnView& view) {
     const auto* record = state.member(member.name);
@@ -56,6 +62,7 @@ json::Object member_entry(const MemberConfig& member, const SystemConfig& config
             {"guests", guests},
             {"free_mib", free_mib_of(state, member.name)},
             {"maintenance", word_entry(state.maintenance(member.name))},
+            {"config", config_entry(state, member.name)},
             {"reason", reason}};
 }
 
@@ -88,6 +95,9 @@ json::Object query_document(const SystemConfig& config, const ClusterState& stat
     if (view.pdr)
         pdr = json::Object{
             {"device", config.pdr.device.string()}, {"readable", view.pdr->readable}, {"fault", view.pdr->fault}};
+    value agreed = nullptr;
+    if (const auto* record = state.config(); record != nullptr)
+        agreed = json::Object{{"generation", record->generation}, {"hash", record->hash}, {"by", record->by.str()}};
     return {{"v", 1},
             {"cluster", json::Object{{"name", config.cluster},
                                      {"uuid", config.cluster_uuid},
@@ -97,6 +107,7 @@ json::Object query_document(const SystemConfig& config, const ClusterState& stat
             {"pdr", std::move(pdr)},
             {"fencing", fencing_document(state)},
             {"engine", json::Object{{"fault", view.engine_fault}}},
+            {"config", std::move(agreed)},
             {"members", std::move(members)}};
 }
 

@@ -86,6 +86,12 @@ Result<bool> EtcdDirector::has_data() const {
     return is_there;
 }
 
+/// What lies here is this cluster's, of a member of another name: of this one before `ssictl member rename`.
+bool EtcdDirector::has_former_name() const {
+    const auto marker = read_marker(places_.marker);
+    return marker && *marker && (*marker)->cluster_uuid == config_.cluster_uuid && (*marker)->member != own_.str();
+}
+
 Result<std::optional<std::uint64_t>> EtcdDirector::voter_id_of_data() const {
     const auto data = has_data();
     if (!data) return std::unexpected(data.error());
@@ -184,6 +190,9 @@ asio::awaitable<Result<OwnSeat>> EtcdDirector::settle(const std::vector<gateway:
 asio::awaitable<Result<OwnSeat>> EtcdDirector::settle_anew(const std::vector<gateway::Voter>& list,
                                                            const gateway::Voter* seat, std::uint64_t lineage) {
     const auto marker = own_marker();
+    // Only for a seat that gives no votes yet: the data of two members whose names were mixed up is not touched.
+    if (!marker && has_former_name() && seat != nullptr && seat->is_learner && seat->client_urls.empty())
+        co_return co_await join(list, lineage);
     if (!marker) co_return std::unexpected(marker.error());
     if (seat == nullptr) {
         std::error_code error;

@@ -79,9 +79,13 @@ class EtcdDirector {
     /// For an orderly leave.
     boost::asio::awaitable<Result<void>> take_down();
 
+    /// The working directory with a link to each other member's etcd, as system.toml has them now: called again when
+    /// members have come. Error: kSystemFailed.
+    [[nodiscard]] Result<void> prepare_directories() const;
+
   private:
-    Result<void> prepare_directories() const;
     Result<std::optional<EngineMarker>> own_marker() const;
+    [[nodiscard]] bool has_former_name() const;
     Result<std::optional<std::uint64_t>> voter_id_of_data() const;
     Result<bool> has_data() const;
     Result<void> put_data_aside() const;

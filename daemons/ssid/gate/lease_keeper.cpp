@@ -114,13 +114,12 @@ void LeaseKeeper::judge_watchdog(const Result<void>& fed) {
 }
 
 Result<void> LeaseKeeper::lay_down() {
-    if (watchdog_) {
-        if (auto disarmed = watchdog_->disarm(); !disarmed) return disarmed;
-        watchdog_.reset();
-    }
+    Result<void> disarmed;
+    if (watchdog_) disarmed = watchdog_->disarm();
+    // One that broke before cannot be disarmed, and is no reason to stop the guests later.
     lease_.lay_down();
     save();
-    return {};
+    return disarmed;
 }
 
 }  // namespace ssi::gate

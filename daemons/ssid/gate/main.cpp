@@ -152,11 +152,12 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
 boost::asio::awaitable<void> end_life(Life& life, Guard& guard, Clock& clock, DescriptorStore& store,
                                       boost::asio::io_context& io) {
     if (life.lease) {
-        const auto table = guard.table();
-        const bool nothing_runs = table && !(*table)->has_qemu() && !life.witness->runs();
         const bool is_armed = life.lease->watchdog() != nullptr;
         const bool told = life.sign && co_await life.sign->withdraw_watchdog(
                                            clock, std::min(kWithdrawBeats * life.beat, kWithdrawTime));
+        // Only now: the door let guests in meanwhile.
+        const auto table = guard.table();
+        const bool nothing_runs = table && !(*table)->has_qemu() && !life.witness->runs();
         if (told || nothing_runs) {
             store.drop(kWatchdogName);
             if (auto done = life.lease->lay_down(); !done) log::error("the watchdog stays armed", done.error());

@@ -90,6 +90,9 @@ Result<void> ClusterState::put(const std::string& key, const std::string& value,
     if (kind == "capacity") return put_record(capacities_, name, value, modified);
     if (kind == "residency") return put_record(residencies_, name, value, modified);
     if (kind == "moves") return put_record(moves_, name, value, modified);
+    if (kind == "configs") return put_record(configs_, name, value, modified);
+    if (key == cluster_config_key())
+        return decode<ClusterConfigRecord>(value).transform([this](auto record) { config_ = std::move(record); });
     return {};
 }
 
@@ -106,6 +109,8 @@ void ClusterState::erase(const std::string& key) {
     if (kind == "capacity") erase_record(capacities_, name);
     if (kind == "residency") erase_record(residencies_, name);
     if (kind == "moves") erase_record(moves_, name);
+    if (kind == "configs") erase_record(configs_, name);
+    if (key == cluster_config_key()) config_.reset();
 }
 
 Revision ClusterState::modified(const std::string& key) const {
@@ -113,6 +118,9 @@ Revision ClusterState::modified(const std::string& key) const {
     return found == existing_.end() ? Revision{} : found->second;
 }
 
+const MemberConfigRecord* ClusterState::config_of(const MemberName& name) const {
+    return find_value(configs_, name);
+}
 const MemberRecord* ClusterState::member(const MemberName& name) const {
     return find_value(members_, name);
 }

@@ -41,6 +41,11 @@ class ClusterState {
     [[nodiscard]] const RecordMap<GuestName, Residency>& residencies() const { return residencies_; }
     [[nodiscard]] const RecordMap<GuestName, MoveRecord>& moves() const { return moves_; }
 
+    [[nodiscard]] const RecordMap<MemberName, MemberConfigRecord>& configs() const { return configs_; }
+
+    /// nullptr: no member has committed one yet.
+    [[nodiscard]] const ClusterConfigRecord* config() const { return config_ ? &*config_ : nullptr; }
+    [[nodiscard]] const MemberConfigRecord* config_of(const MemberName& name) const;
     [[nodiscard]] const MemberRecord* member(const MemberName& name) const;
     [[nodiscard]] const FenceRecord* fence(const MemberName& name) const;
     /// Who joins or leaves; none if nobody does.
@@ -77,6 +82,8 @@ class ClusterState {
     RecordMap<MemberName, CapacityRecord> capacities_;
     RecordMap<GuestName, Residency> residencies_;
     RecordMap<GuestName, MoveRecord> moves_;
+    RecordMap<MemberName, MemberConfigRecord> configs_;
+    std::optional<ClusterConfigRecord> config_;
     /// Every known key's last change, deletions included until the next reset.
     std::map<std::string, Revision> changed_;
     std::map<std::string, Revision> existing_;

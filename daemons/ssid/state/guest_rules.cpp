@@ -63,7 +63,8 @@ Transaction set_residency(const ClusterState& state, const GuestName& guest, std
     return {{unchanged(state, residency_key(guest))}, {{residency_key(guest), std::move(value)}}};
 }
 
-/// Nothing of it runs any more: restart policy and placement decide.
+}  // namespace
+
 Transaction restart_or_forget(const ClusterState& state, const GuestName& guest, const Residency& residency,
                               const std::string& why) {
     // An operator works on the member: its guests wait for the end of that.
@@ -88,8 +89,6 @@ Transaction restart_or_forget(const ClusterState& state, const GuestName& guest,
     if (home != target->member) transaction.conditions.push_back(unchanged(state, maintenance_key(home)));
     return transaction;
 }
-
-}  // namespace
 
 Result<Transaction> decide_start(const ClusterState& state, const StartRequest& request) {
     const auto& guest = request.guest.str();
@@ -155,8 +154,13 @@ Result<Transaction> decide_lost(const ClusterState& state, const GuestName& gues
                                 const MemberName& member) {
     const auto* residency = state.residency(guest);
     if (residency == nullptr || run.empty() || residency->run != run) return Transaction{};
-    if (residency->relocation) return decide_release(state, guest, run);
-    return restart_or_forget(state, guest, *residency, std::format("{} lost its lease", member.str()));
+    if (!residency->relocation)
+        return restart_or_forget(state, guest, *residency, std::format("{} lost its lease", member.str()));
+    if (residency->relocation->source_lost) return Transaction{};
+    auto next = *residency;
+    next.relocation->source_ended = next.relocation->source_lost = true;
+    next.relocation->abort_requested = true;
+    return set_residency(state, guest, next);
 }
 
 Result<Transaction> decide_orphan(const ClusterState& state, const GuestName& guest) {

@@ -28,7 +28,7 @@ struct StartRequest {
 [[nodiscard]] Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run);
 
 /// The QEMU of this run was killed because the lease of its member ran out: Pending by restart policy and placement; in
-/// a relocation as decide_release. No writes: not this run's, or nobody there to take it.
+/// a relocation only after Abort, which is asked for. No writes: not this run's, or nobody there to take it.
 [[nodiscard]] Result<Transaction> decide_lost(const ClusterState& state, const GuestName& guest, const RunId& run,
                                               const MemberName& member);
 
@@ -52,6 +52,11 @@ inline constexpr int kMaxAttempts = 6;
 /// Joined.
 [[nodiscard]] std::optional<MemberLife> choose_member(const ClusterState& state, const GuestName& guest,
                                                       const MemberName& avoid);
+
+/// Nothing of it runs any more, and it did not end by itself: restart policy and placement decide. `residency`: as it
+/// is now; `why` is kept with the guest.
+[[nodiscard]] Transaction restart_or_forget(const ClusterState& state, const GuestName& guest,
+                                            const Residency& residency, const std::string& why);
 
 /// What a member publishes of its memory, if it differs from what it published last by more than kCoarse of either.
 inline constexpr std::int64_t kCoarseMib = 256;

@@ -285,7 +285,8 @@ std::string encode(const Residency& record) {
                                             {"incarnation", std::to_underlying(relocation.to.incarnation)},
                                             {"run", relocation.run.str()},
                                             {"abort_requested", relocation.abort_requested},
-                                            {"source_ended", relocation.source_ended}};
+                                            {"source_ended", relocation.source_ended},
+                                            {"source_lost", relocation.source_lost}};
     }
     return text(object);
 }
@@ -305,7 +306,8 @@ Result<Residency> decode(std::string_view json) {
         record.relocation = Relocation{{part->name<MemberName>("to"), part->incarnation("incarnation")},
                                        RunId(part->text("run")),
                                        part->boolean_or("abort_requested", false),
-                                       part->boolean_or("source_ended", false)};
+                                       part->boolean_or("source_ended", false),
+                                       part->boolean_or("source_lost", false)};
         reader.take_fault(*part);
     }
     if (record.relocation.has_value() != (record.phase == Phase::kRelocating))
@@ -336,6 +338,39 @@ Result<MoveRecord> decode(std::string_view json) {
     record.total_ms = reader.number_or("total_ms");
     record.down_ms = reader.number_or("down_ms");
     record.reason = reader.text_or("reason");
+    return reader.finish(std::move(record));
+}
+
+std::string encode(const ClusterConfigRecord& record) {
+    return text({{"v", 1},
+                 {"generation", record.generation},
+                 {"hash", record.hash},
+                 {"text", record.text},
+                 {"by", record.by.str()}});
+}
+
+template <>
+Result<ClusterConfigRecord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "config record", 8 << 20));
+    ClusterConfigRecord record;
+    record.generation = reader.number("generation");
+    record.hash = reader.text("hash");
+    record.text = reader.text("text");
+    record.by = reader.name<MemberName>("by");
+    return reader.finish(std::move(record));
+}
+
+std::string encode(const MemberConfigRecord& record) {
+    return text({{"v", 1}, {"running", record.running}, {"file", record.file}, {"note", fit_for_json(record.note)}});
+}
+
+template <>
+Result<MemberConfigRecord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "configs record"));
+    MemberConfigRecord record;
+    record.running = reader.text("running");
+    record.file = reader.text_or("file");
+    record.note = reader.text_or("note");
     return reader.finish(std::move(record));
 }
 
@@ -378,6 +413,12 @@ std::string move_key(const GuestName& name) {
 }
 std::string uuid_key(const GuestUuid& uuid) {
     return key("uuids", uuid.str());
+}
+std::string cluster_config_key() {
+    return key("config", "cluster");
+}
+std::string member_config_key(const MemberName& name) {
+    return key("configs", name.str());
 }
 
 }  // namespace ssi::cluster

@@ -102,6 +102,7 @@ struct Relocation {
     RunId run;                     ///< Of the QEMU at the destination: the token (SAFETY 22).
     bool abort_requested = false;  ///< The source wants it undone; only the destination may say Abort or Done.
     bool source_ended = false;     ///< The QEMU at the source is gone: Abort then leaves nothing running.
+    bool source_lost = false;      ///< It did not end by itself, but with its member's lease: it is to go on somewhere.
     friend bool operator==(const Relocation&, const Relocation&) = default;
 };
 
@@ -130,6 +131,23 @@ struct MoveRecord {
     friend bool operator==(const MoveRecord&, const MoveRecord&) = default;
 };
 
+/// config/cluster: what every member's system.toml says, but for what concerns one host alone (SharedConfig).
+struct ClusterConfigRecord {
+    std::uint64_t generation = 0;  ///< Goes up by one with each change.
+    std::string hash;
+    std::string text;
+    MemberName by;
+    friend bool operator==(const ClusterConfigRecord&, const ClusterConfigRecord&) = default;
+};
+
+/// configs/NAME: what a member runs with, and what stands in its file.
+struct MemberConfigRecord {
+    std::string running;  ///< Hash of SharedConfig.
+    std::string file;     ///< The same; empty while the file cannot be read or has problems.
+    std::string note;     ///< What an administrator should know of it; empty: all is well.
+    friend bool operator==(const MemberConfigRecord&, const MemberConfigRecord&) = default;
+};
+
 /// JSON text of a record, and back. Decoding errors: kProtocolViolated. Unknown fields are ignored, so that a newer
 /// member may add some; another "v" is refused.
 [[nodiscard]] std::string encode(const MemberRecord& record);
@@ -142,6 +160,8 @@ struct MoveRecord {
 [[nodiscard]] std::string encode(const CapacityRecord& record);
 [[nodiscard]] std::string encode(const Residency& record);
 [[nodiscard]] std::string encode(const MoveRecord& record);
+[[nodiscard]] std::string encode(const ClusterConfigRecord& record);
+[[nodiscard]] std::string encode(const MemberConfigRecord& record);
 /// uuids/UUID: the guest that was started last with this UUID. Only its revision is looked at.
 [[nodiscard]] std::string encode_uuid_owner(const GuestName& guest);
 template <class Record>
@@ -164,5 +184,7 @@ inline constexpr std::string_view kKeyPrefix = "ssi/v1/";
 [[nodiscard]] std::string residency_key(const GuestName& name);
 [[nodiscard]] std::string move_key(const GuestName& name);
 [[nodiscard]] std::string uuid_key(const GuestUuid& uuid);
+[[nodiscard]] std::string cluster_config_key();
+[[nodiscard]] std::string member_config_key(const MemberName& name);
 
 }  // namespace ssi::cluster

@@ -72,6 +72,8 @@ Result<Transaction> decide_abort(const ClusterState& state, const GuestName& gue
     const bool source_ended = next.relocation->source_ended;
     next.phase = Phase::kRunning;
     next.relocation.reset();
+    if (residency->relocation->source_lost)
+        return restart_or_forget(state, guest, next, std::format("{} lost its lease", next.home.member.str()));
     // The source's QEMU ended in order before the switch-over: the guest is off. If its member died, decide_orphan
     // finds it Running on a life that is over, and restarts it.
     if (source_ended)

@@ -24,6 +24,8 @@ class Ours:
                  _SETTLE_TIMEOUT_S, 0.2)
         if not lab.guest_where(GUEST):
             lab.exec(lab.members[-1], "virsh", "-q", "start", GUEST)
+            # One cut after the other is no crash loop.
+            lab.exec(lab.members[-1], "ssictl", "guest", "policy", GUEST, "--limit", "100")
         home = lab.wait(self._home, f"{GUEST} to be Running", _SETTLE_TIMEOUT_S, 0.2)
         lab.wait_ticking(GUEST, _SETTLE_TIMEOUT_S)
         return home

@@ -87,7 +87,7 @@ def make_pki(layout: Layout, cluster: Cluster) -> bool:
     layout.pki.mkdir(mode=0o700, exist_ok=True)
     commands = [f"ssictl ca init --directory /mnt --cluster lab-{layout.name}"]
     commands += [f"ssictl ca issue {member} --directory /mnt" for member in cluster.members]
-    _in_member_root(cluster, layout.pki, commands)
+    run_in_member_root(cluster, layout.pki, commands)
     return True
 
 
@@ -102,11 +102,11 @@ def make_pdr(layout: Layout, cluster: Cluster, witness: bool) -> None:
     cluster.luns[PDR] = size
     configuration = layout.luns / "system.toml"
     configuration.write_text(system_toml(layout, cluster))
-    _in_member_root(cluster, layout.luns, [f"ssictl pdr format --config /mnt/system.toml --device /mnt/{PDR}"])
+    run_in_member_root(cluster, layout.luns, [f"ssictl pdr format --config /mnt/system.toml --device /mnt/{PDR}"])
     configuration.unlink()
 
 
-def _in_member_root(cluster: Cluster, folder: Path, commands: list[str]) -> None:
+def run_in_member_root(cluster: Cluster, folder: Path, commands: list[str]) -> None:
     """Runs commands of our packages where no member is yet, with a folder at /mnt."""
     run("unshare", "--mount", "--propagation", "private", "--", "sh", "-euc",
         'mount -t tmpfs tmpfs /mnt; mkdir /mnt/up /mnt/work /mnt/root; '

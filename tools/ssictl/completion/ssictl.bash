@@ -12,7 +12,7 @@ _ssictl() {
         word=${COMP_WORDS[i]}
         case $word in
             --member | --why | --restart | --prefer | --priority | --limit | --guest | --report | --directory | --cluster | --config | --device | --peer | --own-address | --peer-address | --interface | --port | \
-                --interval | --count) ((i++)) ;;
+                --interval | --count | --slot | --host | --channel) ((i++)) ;;
             -*) ;;
             *) words+=("$word") ;;
         esac
@@ -35,17 +35,18 @@ _ssictl() {
             compopt -o default
             return
             ;;
-        --cluster | --priority | --limit | --own-address | --peer-address | --port | --interval | --count) return ;;
+        --cluster | --priority | --limit | --own-address | --peer-address | --port | --interval | --count | --slot | --host | --channel) return ;;
         *)
             case "${words[*]:0:2}" in
-                '') choices='query guest relocate member fence disarm arm maintenance islink reload ca pdr engine drill version' ;;
+                '') choices='query guest relocate member fence disarm arm maintenance islink config reload ca pdr engine drill version' ;;
                 query) choices='ssi' ;;
                 guest) choices='list show policy start shutdown destroy' ;;
                 relocate) choices='move status' ;;
-                member) choices='set-down leave' ;;
+                member) choices='set-down leave add remove replace rename reboot' ;;
                 fence) choices='test' ;;
                 maintenance) choices='on off' ;;
                 islink) choices='list show activate deactivate watch' ;;
+                config) choices='check show diff push pull reload' ;;
                 ca) choices='init issue rotate retire' ;;
                 pdr) choices='format show check' ;;
                 drill) choices='list run' ;;
@@ -66,7 +67,12 @@ _ssictl() {
                 'islink show' | 'islink watch') [ "$cword" -eq 2 ] && names=peers ;;
                 'islink activate' | 'islink deactivate') [ "$cword" -eq 2 ] && names=channels ;;
                 'drill run') [ "$cword" -eq 2 ] && names=drills ;;
-                'member set-down' | 'fence test' | 'maintenance on' | 'maintenance off' | 'ca issue') [ "$cword" -eq 2 ] && names=members ;;
+                'config check')
+                    compopt -o default
+                    return
+                    ;;
+                'config diff' | 'config pull') [ "$cword" -eq 2 ] && names=members ;;
+                'member set-down' | 'member remove' | 'member replace' | 'member rename' | 'member reboot' | 'fence test' | 'maintenance on' | 'maintenance off' | 'ca issue') [ "$cword" -eq 2 ] && names=members ;;
             esac
             ;;
     esac
@@ -85,6 +91,12 @@ _ssictl() {
             'member set-down' | 'engine force' | 'engine restore') choices+=' --yes' ;;
             'engine backup') choices+=' --force' ;;
             disarm | 'maintenance on') choices+=' --why' ;;
+            'config push') choices+=' --force' ;;
+            'config reload') choices+=' --all' ;;
+            'config show') choices+=' --member --config' ;;
+            'member add') choices+=' --slot --host --channel' ;;
+            'member replace') choices+=' --host' ;;
+            'member reboot') choices+=' --force' ;;
             'ca init') choices+=' --directory --cluster --config --force' ;;
             'ca issue') choices+=' --directory --force' ;;
             'ca rotate') choices+=' --directory --authority' ;;

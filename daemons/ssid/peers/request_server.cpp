@@ -1,0 +1,78 @@
+#include "daemons/ssid/peers/request_server.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <format>
+#include <tuple>
+#include <utility>
+
+#include "daemons/ssid/gate/spawn.hpp"
+#include "lib/common/log.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kConnectionLimit = 64;
+constexpr auto kWriteTime = 5s;
+constexpr auto kAcceptPause = 100ms;
+
+}  // namespace
+
+Result<RequestServer> RequestServer::listen(asio::any_io_executor executor, const std::filesystem::path& socket) {
+    return gate::listen_at(executor, socket).transform([](gate::UnixAcceptor acceptor) {
+        return RequestServer(std::move(acceptor));
+    });
+}
+
+asio::awaitable<void> RequestServer::run() {
+    while (acceptor_.is_open()) {
+        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
+        if (error == asio::error::operation_aborted) co_return;
+        if (error) {
+            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
+            co_await pause.async_wait(kNoThrow);
+        } else if (connections_ < kConnectionLimit) {
+            gate::spawn(acceptor_.get_executor(), serve(std::move(socket)));
+        }
+    }
+}
+
+asio::awaitable<Result<json::Object>> RequestServer::answer(std::string line) {
+    auto request = decode_request(line);
+    if (!request) co_return std::unexpected(request.error());
+    const auto handler = handlers_.find(request->name);
+    if (handler == handlers_.end())
+        co_return failure(ErrorCode::kUsage, std::format("this ssid knows no request '{}'", request->name),
+                          request->name, "upgrade the older of the two members");
+    co_return co_await handler->second(*std::move(request));
+}
+
+asio::awaitable<void> RequestServer::serve(gate::UnixSocket socket) {
+    const auto peer = gate::peer_of(socket.native_handle());
+    if (!peer || !gate::is_trusted(*peer)) co_return;
+    ++connections_;
+    std::string line;
+    boost::system::error_code broken;
+    {
+        const gate::Deadline deadline(socket, read_time);
+        std::tie(broken, std::ignore) =
+            co_await asio::async_read_until(socket, asio::dynamic_buffer(line, kRequestLimit), '\n', kNoThrow);
+    }
+    if (!broken) {
+        const auto reply = encode_answer(co_await answer(std::move(line)));
+        const gate::Deadline deadline(socket, kWriteTime);
+        std::tie(broken, std::ignore) = co_await asio::async_write(socket, asio::buffer(reply), kNoThrow);
+    }
+    if (broken)
+        log::warning("a member's request was not answered",
+                     system_failure("request.sock", "ssid-request", broken.value()).error());
+    --connections_;
+}
+
+}  // namespace ssi::cluster

@@ -1,0 +1,1 @@
+ssi_unit_test(configuration_test configuration_test.cpp LIBS ssi_configuration)

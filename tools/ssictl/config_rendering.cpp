@@ -1,0 +1,170 @@
+#include "tools/ssictl/config_rendering.hpp"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <format>
+#include <vector>
+
+#include "tools/ssictl/document_cells.hpp"
+#include "tools/ssictl/table.hpp"
+
+namespace ssi::ctl {
+namespace {
+
+std::string value_or_unset(const json::Object& object, std::string_view field) {
+    const auto value = text_of(object, field);
+    return value.empty() ? "not set" : value;
+}
+
+std::string line_of(const json::Object& difference) {
+    const auto* line = difference.if_contains("line");
+    return line != nullptr && line->is_number() ? "line " + number_of(difference, "line") : "";
+}
+
+/// "the cluster's", "that of MEMBER2"
+std::string other_file(const std::string& with) {
+    if (with == "running") return "what runs here";
+    if (with == "cluster") return "what the cluster agreed on";
+    return "the file of " + with;
+}
+
+/// The keys that a reload does not put into effect.
+std::string restart_keys(const json::Object& answer) {
+    std::string keys;
+    const auto needs = entries(answer, "needs");
+    for (const auto& need : needs ? *needs : std::vector<json::Object>())
+        keys += (keys.empty() ? "" : ", ") + text_of(need, "key");
+    return keys;
+}
+
+/// The daemons that have to be started again for them, each once and with a blank before it.
+std::string all_daemons(const json::Object& answer) {
+    std::vector<std::string> seen;
+    const auto needs = entries(answer, "needs");
+    for (const auto& need : needs ? *needs : std::vector<json::Object>()) {
+        const auto words = text_of(need, "daemons");
+        for (std::size_t at = 0; at < words.size();) {
+            const auto end = std::min(words.find(' ', at), words.size());
+            const auto word = words.substr(at, end - at);
+            if (!std::ranges::contains(seen, word)) seen.push_back(word);
+            at = end + 1;
+        }
+    }
+    std::string list;
+    for (const auto& word : seen) list += " " + word;
+    return list;
+}
+
+/// "systemctl restart ssid (timing.beat_s)"; without such keys "ssictl config reload".
+std::string next_step(const json::Object& answer) {
+    const auto keys = restart_keys(answer);
+    return keys.empty() ? "ssictl config reload" : std::format("systemctl restart{} ({})", all_daemons(answer), keys);
+}
+
+}  // namespace
+
+Result<std::string> render_config_diff(const json::Object& document) {
+    const auto comparisons = entries(document, "comparisons");
+    if (!comparisons) return std::unexpected(comparisons.error());
+    const auto file = text_of(document, "file");
+    std::string text;
+    for (const auto& comparison : *comparisons) {
+        const auto differences = entries(comparison, "differences");
+        if (!differences) return std::unexpected(differences.error());
+        const auto other = other_file(text_of(comparison, "with"));
+        if (differences->empty()) {
+            text += printable(std::format("{} is {}", file, other)) + "\n";
+            continue;
+        }
+        text += printable(std::format("{} differs from {}:", file, other)) + "\n";
+        Table table({{"  KEY"}, {"HERE"}, {"THERE"}, {""}});
+        for (const auto& difference : *differences)
+            table.add({"  " + text_of(difference, "key"), value_or_unset(difference, "file"),
+                       value_or_unset(difference, "other"), line_of(difference)});
+        text += table.text();
+    }
+    if (document.contains("not_in_file")) {
+        const auto channels = entries(document, "not_in_file");
+        if (!channels) return std::unexpected(channels.error());
+        for (const auto& channel : *channels)
+            text += printable(std::format("not in {}: channel {} to {}, added at run time", file,
+                                          text_of(channel, "channel"), text_of(channel, "member"))) +
+                    "\n";
+    }
+    return text;
+}
+
+Result<std::string> render_config_push(const json::Object& document) {
+    const auto members = entries(document, "members");
+    if (!members) return std::unexpected(members.error());
+    auto text = std::format("system.toml is in place on {} members (generation {})\n", members->size(),
+                            number_of(document, "generation"));
+    for (const auto& member : *members)
+        text +=
+            printable(std::format("{}: takes effect with: {}", text_of(member, "member"), next_step(member))) + "\n";
+    if (const auto* missed = document.if_contains("missed"); missed != nullptr && missed->is_array())
+        for (const auto& name : missed->get_array())
+            if (name.is_string())
+                text += printable(std::format("{} is not up: ssictl config pull there, when it is",
+                                              std::string_view(name.get_string()))) +
+                        "\n";
+    return text;
+}
+
+Result<std::string> render_config_pull(const json::Object& document) {
+    const auto from = json::text(document, "from");
+    if (!from) return std::unexpected(from.error());
+    auto text = printable(std::format("system.toml is now that of {}", *from)) + "\n";
+    if (json::boolean_or(document, "reloaded", false)) return text + "it is in effect\n";
+    return text + printable("it takes effect with: " + next_step(document)) + "\n";
+}
+
+Result<std::string> render_config_reload(const json::Object& document) {
+    const auto members = entries(document, "members");
+    if (!members) return std::unexpected(members.error());
+    std::string text;
+    for (const auto& member : *members) {
+        const auto name = printable(text_of(member, "member"));
+        if (const auto error = json::object(member, "error")) {
+            text += std::format("{}: {}\n", name, printable(json::to_error(*error).text()));
+            continue;
+        }
+        std::string keys;
+        if (const auto* list = member.if_contains("keys"); list != nullptr && list->is_array())
+            for (const auto& key : list->get_array())
+                if (key.is_string()) keys += (keys.empty() ? "" : ", ") + std::string(key.get_string());
+        text += std::format("{}: {}\n", name, keys.empty() ? "nothing has changed" : "in effect: " + printable(keys));
+    }
+    return text;
+}
+
+Result<std::string> render_member_change(const json::Object& document) {
+    const auto member = json::text(document, "member");
+    if (!member) return std::unexpected(member.error());
+    auto text = printable(std::format("{}: {}", *member, text_of(document, "change"))) + "\n";
+    if (!document.contains("members")) return text;
+    const auto reloaded = render_config_reload(document);
+    return reloaded ? text + *reloaded : reloaded;
+}
+
+std::size_t refusals_in(const json::Object& document) {
+    const auto members = entries(document, "members");
+    if (!members) return 0;
+    return static_cast<std::size_t>(
+        std::ranges::count_if(*members, [](const json::Object& member) { return member.contains("error"); }));
+}
+
+boost::json::array run_time_channels(const json::Object& links) {
+    boost::json::array found;
+    const auto list = entries(links, "links");
+    for (const auto& link : list ? *list : std::vector<json::Object>()) {
+        const auto channels = entries(link, "channels");
+        for (const auto& channel : channels ? *channels : std::vector<json::Object>())
+            if (text_of(channel, "origin") == "run-time")
+                found.push_back(
+                    json::Object{{"member", text_of(link, "member")}, {"channel", text_of(channel, "name")}});
+    }
+    return found;
+}
+
+}  // namespace ssi::ctl

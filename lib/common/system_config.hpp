@@ -117,6 +117,7 @@ struct LinkConfig {
 /// [pdr]: the persistent data record, a shared volume.
 struct PdrConfig {
     std::filesystem::path device;  ///< The same path on all members. Empty: the cluster has none.
+    bool witness = true;           ///< One more voter of the engine lives on it, where it has room for that.
     friend bool operator==(const PdrConfig&, const PdrConfig&) = default;
 };
 

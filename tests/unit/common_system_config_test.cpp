@@ -202,6 +202,18 @@ TEST(SystemConfig, a_logical_link_has_bounds_that_can_be_set) {
     EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[link]\nmemory_mib = 1\n"), "4"));
 }
 
+TEST(SystemConfig, the_pdr_carries_the_witness_unless_it_is_told_not_to) {
+    const auto standard = parse_system_config(kTwoMembers + "[pdr]\ndevice = \"/dev/pdr\"\n", "system.toml");
+    ASSERT_TRUE(standard) << standard.error().what;
+    EXPECT_TRUE(standard->pdr.witness);
+    const auto without =
+        parse_system_config(kTwoMembers + "[pdr]\ndevice = \"/dev/pdr\"\nwitness = false\n", "system.toml");
+    ASSERT_TRUE(without) << without.error().what;
+    EXPECT_FALSE(without->pdr.witness);
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[pdr]\ndevice = \"/dev/pdr\"\nwitness = \"no\"\n"),
+                         "true or false"));
+}
+
 TEST(SystemConfig, fence_methods_are_kept_in_the_order_of_the_file) {
     const auto config = parse_system_config(kTwoMembers + R"([[fence]]
 name = "ipmi"

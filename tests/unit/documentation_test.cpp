@@ -126,6 +126,7 @@ TEST(SystemTomlExample, shows_the_defaults) {
     EXPECT_EQ(as_shown->timing.right_lifetime, defaults.right_lifetime);
     EXPECT_EQ(as_shown->timing.engine_heartbeat, defaults.engine_heartbeat);
     EXPECT_EQ(as_shown->timing.engine_election, defaults.engine_election);
+    EXPECT_EQ(as_shown->pdr.witness, PdrConfig{}.witness);
     EXPECT_EQ(as_shown->pki, SystemConfig{}.pki);
     EXPECT_EQ(as_shown->fences.at(0).timeout, FenceConfig{}.timeout);
     EXPECT_EQ(as_shown->channels.at(0).port, ChannelConfig{}.port);

@@ -23,7 +23,7 @@ constexpr auto kIdle = 10s;
 std::shared_ptr<WitnessVolume> volume_of(const SystemConfig& config, MemberSlot own, const WitnessPlaces& places) {
     const auto uuid = GuestUuid::parse(config.cluster_uuid);
     const auto reserved = MemberName::parse(kWitnessName);
-    if (config.pdr.device.empty() || config.members.size() < 2 || !uuid) return nullptr;
+    if (config.pdr.device.empty() || !config.pdr.witness || config.members.size() < 2 || !uuid) return nullptr;
     if (!reserved || config.find(*reserved) != nullptr)
         return nullptr;  // a member has its name: nobody could be told apart
     return std::make_shared<WitnessVolume>(

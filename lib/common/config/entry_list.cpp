@@ -30,6 +30,7 @@ std::string joined(const std::vector<std::string>& parts) {
 /// One spelling for what means the same.
 std::string spelled(const toml::value& value) {
     if (value.is_string()) return in_quotes(value.as_string());
+    if (value.is_boolean()) return value.as_boolean() ? "true" : "false";
     if (value.is_integer()) return std::to_string(value.as_integer());
     if (value.is_floating()) return std::format("{}", value.as_floating());
     std::vector<std::string> parts;

@@ -49,6 +49,7 @@ constexpr std::array kKeys{
     ConfigKey{"link", "memory_mib", "64", kCluster, "", "isfcd"},
     ConfigKey{"link", "timeout_s", "5", kCluster, "", "isfcd", true},
     ConfigKey{"pdr", "device", "", kCluster, "", "ssid ssi-guard"},
+    ConfigKey{"pdr", "witness", "true", kCluster, "", "ssid"},
     ConfigKey{"tls", "directory", "\"/etc/ssi/pki\"", kMember, "isfcd", ""},
 };
 

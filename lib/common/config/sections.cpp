@@ -204,6 +204,7 @@ void parse_pdr(const toml::value& root, SystemConfig& config, Faults& faults) {
     const auto& table = table_or_none(root, "pdr");
     only_known_keys(table, "pdr", faults);
     config.pdr.device = absolute_path(required(table, "device"), "begin it with /");
+    config.pdr.witness = truth_or(table, "witness", config.pdr.witness);
 }
 
 void parse_tls(const toml::value& root, SystemConfig& config, Faults& faults) {

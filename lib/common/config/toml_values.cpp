@@ -60,6 +60,13 @@ std::string text_or(const toml::value& table, const std::string& key, std::strin
     return table.contains(key) ? text(table.at(key)) : std::move(otherwise);
 }
 
+bool truth_or(const toml::value& table, const std::string& key, bool otherwise) {
+    if (!table.contains(key)) return otherwise;
+    const auto& value = table.at(key);
+    if (!value.is_boolean()) fault(value, "this must be true or false", "write it without quotes");
+    return value.as_boolean();
+}
+
 double number(const toml::value& value, double least, double most) {
     if (!value.is_floating() && !value.is_integer()) fault(value, "this must be a number", "write it without quotes");
     const double result = value.is_integer() ? static_cast<double>(value.as_integer()) : value.as_floating();

@@ -53,6 +53,7 @@ void only_known_keys(const toml::value& table, std::string_view name, Faults& fa
 /// Without control characters.
 [[nodiscard]] std::string text(const toml::value& value);
 [[nodiscard]] std::string text_or(const toml::value& table, const std::string& key, std::string otherwise);
+[[nodiscard]] bool truth_or(const toml::value& table, const std::string& key, bool otherwise);
 [[nodiscard]] double number(const toml::value& value, double least, double most);
 [[nodiscard]] int whole_number(const toml::value& value, int least, int most);
 /// Seconds in the file, times `scale`.

@@ -14,6 +14,7 @@
 #include "daemons/isfcd/control.hpp"
 #include "daemons/isfcd/peer_link.hpp"
 #include "daemons/isfcd/refusals.hpp"
+#include "lib/common/config/kept_config.hpp"
 #include "lib/common/system_config.hpp"
 
 namespace ssi::isfc {
@@ -24,6 +25,8 @@ struct IsfcdPaths {
     std::filesystem::path offers = "/etc/ssi/isfc.d";
     std::filesystem::path pki;                              ///< Empty: as system.toml says.
     std::filesystem::path config = "/etc/ssi/system.toml";  ///< For reload().
+
+    [[nodiscard]] KeptConfig kept_config() const { return {config, runtime / "system.toml"}; }
 };
 
 /// One executor, one thread. Several may live in one process (tests).

@@ -33,10 +33,16 @@ struct Isfcd::Fresh {
 };
 
 Result<std::string> Isfcd::reload() {
-    auto config = load_system_config(paths_.config);
-    if (config) return reload(*config);
-    config.error().remedy = "nothing was changed; mend it and try again";
-    return std::unexpected(config.error());
+    auto text = read_config_text(paths_.config);
+    auto config =
+        text.and_then([&](const std::string& read) { return parse_system_config(read, paths_.config.string()); });
+    if (!config) {
+        config.error().remedy = "nothing was changed; mend it and try again";
+        return std::unexpected(config.error());
+    }
+    auto done = reload(*config);
+    if (done) paths_.kept_config().keep(*text);
+    return done;
 }
 
 Result<std::string> Isfcd::reload(const SystemConfig& config) {

@@ -50,17 +50,16 @@ int main(int argc, char** argv) {
     CLI11_PARSE(options, argc, argv);
 
     std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
-    const auto config = load_system_config(paths.config);
+    const auto config = paths.kept_config().load(member);
     if (!config) return fail(config.error());
-    const auto own = own_member(*config, member);
-    if (!own) return fail(own.error());
 
     // Without it the links work, only less promptly on a busy member.
     if (auto asked = isfc::ask_for_short_slices(); !asked) log::debug(asked.error().text());
     asio::io_context context(1);
-    const auto daemon = isfc::Isfcd::create(context.get_executor(), *config, *own, paths);
+    const auto daemon = isfc::Isfcd::create(context.get_executor(), config->document.config, config->own, paths);
     if (!daemon) return fail(daemon.error());
     if (auto started = (*daemon)->start(); !started) return fail(started.error());
+    paths.kept_config().keep(config->text);
     const auto bus = std::make_shared<isfc::BusService>(context.get_executor(), *daemon);
     bus->start();
     const auto metrics = std::make_shared<MetricsServer>(context.get_executor(), metrics_socket,

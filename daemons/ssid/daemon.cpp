@@ -35,6 +35,7 @@
 #include "daemons/ssid/membership/voter_standing.hpp"
 #include "daemons/ssid/relocation/isfc_bus_link.hpp"
 #include "daemons/ssid/state/config_rules.hpp"
+#include "lib/common/config/kept_config.hpp"
 #include "lib/common/log.hpp"
 #include "lib/common/text_file.hpp"
 
@@ -194,7 +195,8 @@ Result<void> Daemon::Parts::open_configuration() {
         return may_join_with(state, configuration.own(), configuration.shared());
     };
     config_exchange.reload_links = [this] { return reload_links(); };
-    config_exchange.on_reloaded = [this] {
+    config_exchange.on_reloaded = [this](const std::string& text) {
+        KeptConfig(places.config, places.kept_config).keep(text);
         if (auto linked = director->prepare_directories(); !linked)
             log::warning("the engine cannot reach a member that is new", linked.error());
     };

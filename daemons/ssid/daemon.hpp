@@ -13,6 +13,7 @@ namespace ssi::cluster {
 /// Where ssid finds the world; tests may move it.
 struct Places {
     std::string config = "/etc/ssi/system.toml";
+    std::string kept_config = "/run/ssi/ssid/system.toml";  ///< What KeptConfig keeps.
     std::string guard_socket = "/run/ssi/guard/rights.sock";
     std::string hook_socket = "/run/ssi/ssid/hook.sock";
     std::string hook_timeout = "/run/ssi/ssid/hook-timeout";

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemons/ssid/daemon.hpp"
+#include "lib/common/config/kept_config.hpp"
 #include "lib/common/log.hpp"
 
 namespace {
@@ -33,13 +34,14 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", SSI_VERSION);
     CLI11_PARSE(app, argc, argv);
 
-    auto document = ssi::load_config_document(config_file);
-    if (!document) return fail(document.error(), kExitConfig);
-    const auto& config = document->config;
-    const auto own = ssi::own_member(config, member);
-    if (!own) return fail(own.error(), kExitConfig);
+    const ssi::cluster::Places places{.config = config_file};
+    const ssi::KeptConfig configuration(places.config, places.kept_config);
+    auto start = configuration.load(member);
+    if (!start) return fail(start.error(), kExitConfig);
     if (check) {
-        std::cout << config_file << ": cluster " << config.cluster << ", this is " << own->str() << '\n';
+        if (start->fault) return fail(*start->fault, kExitConfig);
+        std::cout << config_file << ": cluster " << start->document.config.cluster << ", this is " << start->own.str()
+                  << '\n';
         return 0;
     }
 
@@ -51,8 +53,9 @@ int main(int argc, char** argv) {
         ::sd_notify(0, "STOPPING=1");
         context.stop();
     });
-    ssi::cluster::Daemon daemon(context, *std::move(document), *own, {.config = config_file});
+    ssi::cluster::Daemon daemon(context, std::move(start->document), start->own, places);
     if (auto started = daemon.start(); !started) return fail(started.error(), 1);
+    configuration.keep(start->text);
     context.run();
     return 0;
 }

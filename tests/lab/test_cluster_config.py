@@ -173,6 +173,20 @@ def test_another_machine_takes_the_place_of_a_member_that_left(admin: Administra
         lab.exec("MEMBER3", "hostname", "MEMBER3")
 
 
+def test_a_file_broken_by_hand_harms_no_guest_when_the_daemons_are_restarted(admin: Administrator) -> None:
+    admin.lab.guest_create("linux01")
+    run = admin.start("MEMBER3", "linux01")
+    edit(admin, "MEMBER3", "[cluster]", "[cluster")
+    for daemon in ("ssi-guard", "isfcd", "ssid"):
+        admin.lab.exec("MEMBER3", "systemctl", "restart", daemon)
+    admin.lab.wait(lambda: "system.toml" in (note(admin, "MEMBER3") or ""), "the warning", 30, 0.2)
+    admin.wait_joined()
+    for daemon in ("ssi-guard", "isfcd", "ssid"):
+        journal = admin.lab.exec("MEMBER3", "journalctl", "--boot", "--no-pager", "--unit", daemon)
+        assert "cannot be used: starting with what was used before" in journal, daemon
+    admin.assert_no_tick_lost("linux01", run)
+
+
 def test_a_member_is_booted_again_in_order_but_not_under_its_guests(joined: Administrator) -> None:
     lab = joined.lab
     lab.guest_create("linux01")

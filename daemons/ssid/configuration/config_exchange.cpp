@@ -298,7 +298,7 @@ ConfigExchange::Answer ConfigExchange::reload_here() {
     array keys;
     for (const auto& path : changed_keys(configuration_.entries(), content->document.entries)) keys.emplace_back(path);
     configuration_.take_over(std::move(content->document));
-    on_reloaded();
+    on_reloaded(content->text);
     report_.file_changed();
     log::notice(std::format("system.toml was read again: {} keys have changed", keys.size()));
     const auto* changes = links->if_contains("changes");

@@ -25,7 +25,7 @@ class ConfigExchange {
     /// Reloads isfcd of this member and answers with its document. Must be set.
     std::function<Answer()> reload_links;
     /// Called when another configuration is in effect.
-    std::function<void()> on_reloaded = [] {};
+    std::function<void(const std::string& text)> on_reloaded = [](const std::string&) {};
 
     /// The file against what runs here, against the cluster's, and against that of `member` if it is not empty.
     Answer diff(std::string member);

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "daemons/ssid/engine/durable_file.hpp"
+#include "lib/common/durable_file.hpp"
 #include "daemons/ssid/engine/gateway_connection.hpp"
 #include "daemons/ssid/engine/gateway_messages.hpp"
 

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <utility>
 
-#include "daemons/ssid/engine/durable_file.hpp"
+#include "lib/common/durable_file.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {

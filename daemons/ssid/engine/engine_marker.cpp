@@ -2,7 +2,7 @@
 
 #include <boost/json/serialize.hpp>
 
-#include "daemons/ssid/engine/durable_file.hpp"
+#include "lib/common/durable_file.hpp"
 #include "lib/common/json_message.hpp"
 
 namespace ssi::cluster {

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "daemons/ssid/engine/durable_file.hpp"
+#include "lib/common/durable_file.hpp"
 #include "daemons/ssid/engine/wal_log.hpp"
 #include "lib/common/log.hpp"
 

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <vector>
 
-#include "daemons/ssid/engine/durable_file.hpp"
+#include "lib/common/durable_file.hpp"
 
 namespace ssi::cluster {
 namespace {

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemons/ssid/engine/durable_file.hpp"
+#include "lib/common/durable_file.hpp"
 #include "lib/common/json_message.hpp"
 
 namespace {
@@ -67,7 +67,7 @@ struct Area {
 };
 
 Result<Area> load() {
-    const auto text = ssi::cluster::read_if_exists(kArea);
+    const auto text = ssi::read_if_exists(kArea);
     if (!text) return std::unexpected(text.error());
     const auto object = ssi::json::parse(text->value_or(""), kArea);
     if (!object) return std::unexpected(object.error());
@@ -158,7 +158,7 @@ Result<void> make_file_system(const std::string& device) {
 
 /// Until the kernel has written all and let go of the loop device: who takes the witness over copies the area then.
 Result<void> wait_released() {
-    const auto path = ssi::cluster::read_if_exists(kLoop);
+    const auto path = ssi::read_if_exists(kLoop);
     if (!path) return std::unexpected(path.error());
     const auto end = std::chrono::steady_clock::now() + 5s;
     while (*path) {
@@ -189,13 +189,13 @@ Result<void> open_area(const Area& area) {
     if (auto closed = close_area(area); !closed) return closed;
     const auto loop = attach(area);
     if (!loop) return std::unexpected(loop.error());
-    if (auto noted = ssi::cluster::write_durably(kLoop, loop->path); !noted) return noted;
+    if (auto noted = ssi::write_durably(kLoop, loop->path); !noted) return noted;
     // -p: the journal is replayed. 1: something was mended.
     auto ready = area.make ? make_file_system(loop->path) : run({"e2fsck", "-p", loop->path}, 1);
     if (!ready) return ready;
     // Made once for each time that ssid asks for it: a later start by hand must not take away what has voted (R3).
     if (area.make)
-        if (auto noted = ssi::cluster::write_durably(kArea, made(area)); !noted) return noted;
+        if (auto noted = ssi::write_durably(kArea, made(area)); !noted) return noted;
     std::error_code error;
     fs::create_directories(area.mount_point, error);
     if (error) return ssi::system_failure("make " + area.mount_point, area.mount_point, error.value());

@@ -8,7 +8,7 @@
 #include <string>
 #include <system_error>
 
-#include "daemons/ssid/engine/durable_file.hpp"
+#include "lib/common/durable_file.hpp"
 #include "daemons/ssid/engine/etcd_room.hpp"
 #include "daemons/ssid/engine/voter_keeper.hpp"
 #include "lib/common/json_message.hpp"

@@ -21,6 +21,7 @@
 #include "daemons/ssid/gate/rights_server.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
 #include "daemons/ssid/gate/witness_guard.hpp"
+#include "lib/common/config/kept_config.hpp"
 #include "lib/common/log.hpp"
 
 namespace {
@@ -111,13 +112,14 @@ std::unique_ptr<Watchdog> begin_watchdog(const MemberConfig& member, std::chrono
 /// The door is there whatever becomes of the PDR.
 Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clock& clock, Guard& guard,
                         RightsServer& server, DescriptorStore& store, std::optional<int> kept_watchdog) {
-    const auto config = load_system_config(options.config);
-    if (!config) return std::unexpected(config.error());
-    const auto own = own_member(*config, options.member);
-    if (!own) return std::unexpected(own.error());
-    if (config->pdr.device.empty()) return Life{};
-    const auto& timing = config->timing;
-    auto watchdog = begin_watchdog(*config->find(*own), timing.watchdog, kept_watchdog, store);
+    const KeptConfig configuration(options.config, options.runtime_dir / "system.toml");
+    const auto start = configuration.load(options.member);
+    if (!start) return std::unexpected(start.error());
+    configuration.keep(start->text);
+    const auto& config = start->document.config;
+    if (config.pdr.device.empty()) return Life{};
+    const auto& timing = config.timing;
+    auto watchdog = begin_watchdog(*config.find(start->own), timing.watchdog, kept_watchdog, store);
     Life life;
     life.beat = timing.beat;
     life.lease = std::make_unique<LeaseKeeper>(
@@ -125,7 +127,7 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
         LeaseKeeper::Settings{timing.lease, std::min(timing.beat, timing.watchdog / 4)}, std::move(watchdog));
     life.witness = begin_witness_guard(options, clock, timing, *life.lease);
     auto sign =
-        PdrSign::create(io.get_executor(), *config, *own, life.lease->watchdog(),
+        PdrSign::create(io.get_executor(), config, start->own, life.lease->watchdog(),
                         [&server, &lease = *life.lease, &witness = *life.witness](const cluster::PdrPass& pass) {
                             if (pass.renewed) lease.renew(*pass.renewed);
                             // Not while the member's own is over, nor by a slot that promises a reset that will not

@@ -85,12 +85,16 @@ Result<ConfigDocument> parse_config_document(std::string_view text, const std::s
                    std::format("mend {} and start again", file));
 }
 
+Result<std::string> read_config_text(const std::filesystem::path& file) {
+    auto content = read_text_file(file);
+    if (content) return *std::move(content);
+    return failure(ErrorCode::kConfigMissing, std::format("cannot read {}", file.string()), file.string(),
+                   "write it; /etc/ssi/system.toml.example has an example");
+}
+
 Result<ConfigDocument> load_config_document(const std::filesystem::path& file) {
-    const auto content = read_text_file(file);
-    if (!content)
-        return failure(ErrorCode::kConfigMissing, std::format("cannot read {}", file.string()), file.string(),
-                       "write it; /etc/ssi/system.toml.example has an example");
-    return parse_config_document(*content, file.string());
+    return read_config_text(file).and_then(
+        [&](const std::string& text) { return parse_config_document(text, file.string()); });
 }
 
 }  // namespace ssi

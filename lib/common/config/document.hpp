@@ -25,6 +25,9 @@ struct ConfigDocument {
 /// The same; the Error, kConfigInvalid, has the diagnostics of all problems.
 [[nodiscard]] Result<ConfigDocument> parse_config_document(std::string_view text, const std::string& file);
 
+/// Error: kConfigMissing.
+[[nodiscard]] Result<std::string> read_config_text(const std::filesystem::path& file);
+
 /// Reads and parses a file. Errors: kConfigMissing, kConfigInvalid.
 [[nodiscard]] Result<ConfigDocument> load_config_document(const std::filesystem::path& file);
 

@@ -1,13 +1,14 @@
-#include "daemons/ssid/engine/durable_file.hpp"
+#include "lib/common/durable_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <format>
 #include <utility>
 
-namespace ssi::cluster {
+namespace ssi {
 namespace {
 
 class Descriptor {
@@ -42,20 +43,25 @@ Result<void> write_all(int descriptor, std::string_view text, const std::filesys
 
 }  // namespace
 
-Result<void> write_durably(const std::filesystem::path& file, std::string_view text) {
+Result<void> write_durably(const std::filesystem::path& file, std::string_view text, mode_t mode) {
     auto partial = file;
     partial += ".new";
     {
         const Descriptor descriptor(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
         if (!descriptor.valid()) return failed("create", partial);
         if (auto written = write_all(descriptor.get(), text, partial); !written) return written;
+        if (::fchmod(descriptor.get(), mode) != 0) return failed("set the mode of", partial);
         if (::fsync(descriptor.get()) != 0) return failed("sync", partial);
     }
-    if (::rename(partial.c_str(), file.c_str()) != 0) return failed("rename to", file);
+    return rename_durably(partial, file);
+}
+
+Result<void> rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0) return failed("rename to", to);
     // Without this the name, new or replaced, may be gone after a power cut.
-    const Descriptor directory(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.valid()) return failed("open", file.parent_path());
-    if (::fsync(directory.get()) != 0) return failed("sync", file.parent_path());
+    const Descriptor directory(::open(to.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.valid()) return failed("open", to.parent_path());
+    if (::fsync(directory.get()) != 0) return failed("sync", to.parent_path());
     return {};
 }
 
@@ -83,4 +89,4 @@ Result<std::optional<std::string>> read_if_exists(const std::filesystem::path& f
     }
 }
 
-}  // namespace ssi::cluster
+}  // namespace ssi

@@ -81,7 +81,8 @@ int main(int argc, char** argv) {
         farewell.async_wait([&](boost::system::error_code) { context.stop(); });
     });
     sd_notify(0, "READY=1");
-    log::notice(std::format("isfcd {} serves {} in cluster {}", SSI_VERSION, own->str(), config->cluster));
+    log::notice(std::format("isfcd {} serves {} in cluster {}", SSI_VERSION, config->own.str(),
+                            config->document.config.cluster));
     context.run();
     return 0;
 }

@@ -35,6 +35,7 @@
 #include "daemons/ssid/membership/voter_standing.hpp"
 #include "daemons/ssid/relocation/isfc_bus_link.hpp"
 #include "daemons/ssid/state/config_rules.hpp"
+#include "daemons/ssid/state/member_rules.hpp"
 #include "lib/common/config/kept_config.hpp"
 #include "lib/common/log.hpp"
 #include "lib/common/text_file.hpp"
@@ -314,7 +315,11 @@ void Daemon::Parts::open_witness() {
         return facts;
     };
     witness->signs = [this](const MemberName& holder) { return signs_of(holder); };
-    witness->cut_power = [this](MemberName target) { return switch_off(witness_fences, std::move(target)); };
+    witness->may_fence = [this](const MemberName& target) { return may_fence(view.state(), target); };
+    witness->cut_power = [this](const MemberName& target) {
+        return switch_off(witness_fences, target,
+                          [this, target] { return signs_of(target).is_silent && may_fence(view.state(), target); });
+    };
     witness->joining = [this]() -> awaitable<Result<EtcdStart>> {
         const auto list = co_await engine.voters();
         if (!list) co_return std::unexpected(list.error());

@@ -1,5 +1,6 @@
 """A cluster with a witness on its PDR, as its administrator sees it: no single death takes the majority away."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -33,12 +34,11 @@ def three() -> Iterator[Administrator]:
 
 
 def voters(admin: Administrator, member: str) -> int:
-    """How many vote, the witness included."""
-    ask = "cd /run/ssi/etcd && etcdctl --endpoints=unix://client:1 member list"
-    done = admin.lab.try_exec(member, "sh", "-c", ask)
-    if done.returncode != 0 or "witness:1" not in done.stdout:
-        return 0
-    return sum(line.split(", ")[1] == "started" and line.endswith("false") for line in done.stdout.splitlines())
+    """How many vote and answer, as `member` sees it; 0 without the witness."""
+    done = admin.ssictl(member, "engine", "status", "--json")
+    seats = json.loads(done.stdout)["voters"] if done.returncode == 0 else []
+    voting = [seat["name"] for seat in seats if seat["role"] == "voter" and seat["started"] and not seat["fault"]]
+    return len(voting) if "witness" in voting else 0
 
 
 def lock(admin: Administrator, member: str) -> dict:
@@ -71,7 +71,7 @@ def kill_and_see_the_other_go_on(admin: Administrator, dead: str) -> float:
 def come_back(admin: Administrator, dead: str) -> None:
     admin.lab.boot(dead)
     admin.wait_joined()
-    admin.lab.wait(lambda: voters(admin, dead) == 3, f"{dead} to vote again", 60, 0.5)
+    admin.lab.wait(lambda: voters(admin, dead) == 3, f"{dead} and the others to vote", 60, 0.5)
 
 
 def test_of_two_members_the_one_without_the_witness_goes_on_alone(two: Administrator) -> None:

@@ -210,8 +210,8 @@ TEST(SystemConfig, the_pdr_carries_the_witness_unless_it_is_told_not_to) {
         parse_system_config(kTwoMembers + "[pdr]\ndevice = \"/dev/pdr\"\nwitness = false\n", "system.toml");
     ASSERT_TRUE(without) << without.error().what;
     EXPECT_FALSE(without->pdr.witness);
-    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[pdr]\ndevice = \"/dev/pdr\"\nwitness = \"no\"\n"),
-                         "true or false"));
+    EXPECT_TRUE(
+        contains(diagnostic(kTwoMembers + "[pdr]\ndevice = \"/dev/pdr\"\nwitness = \"no\"\n"), "true or false"));
 }
 
 TEST(SystemConfig, fence_methods_are_kept_in_the_order_of_the_file) {

@@ -1,1 +1,1 @@
-ssi_unit_test(fence_agents_test agent_program_test.cpp fence_chain_test.cpp LIBS ssi_fence_agents)
+ssi_unit_test(fence_agents_test agent_program_test.cpp fence_chain_test.cpp switch_off_test.cpp LIBS ssi_fence_agents)

@@ -29,7 +29,11 @@ struct Site final : UnitControl {
         std::filesystem::create_directories(places.etcd);
         keeper.cluster = [this](const pdr::LockRecord&, int) { return facts; };
         keeper.signs = [this](const MemberName&) { return signs; };
-        keeper.cut_power = [this](MemberName target) -> awaitable<Result<void>> {
+        keeper.may_fence = [this](const MemberName& target) -> Result<void> {
+            if (disarmed) return failure(ErrorCode::kFencingDisarmed, "no", target.str());
+            return {};
+        };
+        keeper.cut_power = [this](const MemberName& target) -> awaitable<Result<void>> {
             fenced.push_back(target.str());
             if (!agent_works) co_return failure(ErrorCode::kFenceFailed, "no", target.str());
             co_return Result<void>{};
@@ -72,6 +76,7 @@ struct Site final : UnitControl {
     HolderSigns signs;
     std::vector<std::string> fenced;
     bool agent_works = true;
+    bool disarmed = false;
     bool answers = true;
     bool leaving = false;
     std::uint64_t life = 1;
@@ -192,6 +197,18 @@ TEST_F(WitnessKeeperTest, an_agent_that_fails_leaves_the_witness_where_it_is_and
     ASSERT_TRUE(until([&] { return at(2).keeper.lock() && !at(2).keeper.lock()->fencing; }));
     EXPECT_EQ(at(1).starts, 0);
     EXPECT_TRUE(agreed(2, 2));
+}
+
+TEST_F(WitnessKeeperTest, a_silent_holder_is_not_fenced_while_an_operator_has_disarmed_fencing) {
+    begin_at_2();
+    sites_.pop_back();
+    auto& taker = *sites_.front();
+    taker.facts.reset();
+    taker.disarmed = true;
+    taker.signs.is_silent = true;
+    EXPECT_FALSE(until([&] { return !taker.fenced.empty() || taker.starts > 0; }, 300ms));
+    taker.disarmed = false;
+    EXPECT_TRUE(until([&] { return taker.starts > 0; }));
 }
 
 TEST_F(WitnessKeeperTest, time_alone_frees_it_only_behind_an_armed_hardware_watchdog_SAFETY_12) {

@@ -11,6 +11,7 @@
 #include "daemons/ssid/engine/etcd_room.hpp"
 #include "daemons/ssid/engine/log_service.hpp"
 #include "daemons/ssid/engine/voter_status.hpp"
+#include "daemons/ssid/engine/witness_files.hpp"
 #include "lib/common/json_message.hpp"
 #include "lib/common/log.hpp"
 
@@ -63,9 +64,8 @@ std::string_view text_of(OwnSeat seat) {
 }
 
 json::Object seat_entry(const Seat& seat, const Result<gateway::ServerStatus>& status) {
-    const auto name = seat.kind == VoterKind::kWitness ? std::string(kWitnessName) : seat.member.str();
     json::Object entry{{"id", std::format("{:x}", seat.id)},
-                       {"name", name},
+                       {"name", name_of(seat)},
                        {"kind", text_of(seat.kind)},
                        {"role", seat.is_learner ? "learner" : "voter"},
                        {"started", seat.is_started},
@@ -100,6 +100,7 @@ EngineAdministration::EngineAdministration(const SystemConfig& config, MemberNam
       files_(std::move(files)) {}
 
 std::filesystem::path EngineAdministration::socket_of(const Seat& seat) const {
+    if (seat.kind == VoterKind::kWitness) return WitnessPlaces{}.etcd / kWitnessClient;
     return client_socket(own_, seat.member);
 }
 
@@ -109,7 +110,7 @@ EngineAdministration::Answer EngineAdministration::status() {
     array voters;
     for (const auto& seat : seats) {
         Result<gateway::ServerStatus> status = failure(ErrorCode::kNoMajority, "not asked");
-        if (seat.kind == VoterKind::kMember) status = co_await ask_voter(executor_, socket_of(seat), kAsk);
+        if (seat.kind != VoterKind::kForeign) status = co_await ask_voter(executor_, socket_of(seat), kAsk);
         voters.push_back(seat_entry(seat, status));
     }
     array alarms;
@@ -187,10 +188,10 @@ awaitable<Result<void>> EngineAdministration::defragment_all() {
         co_return failure(ErrorCode::kConflict, "a voter is joining: nothing is defragmented meanwhile", "etcd",
                           "wait until ssictl engine status shows no learner");
     for (const auto& seat : seats) {
-        if (seat.kind != VoterKind::kMember) continue;
+        if (seat.kind == VoterKind::kForeign) continue;
         if (auto done = co_await defragment(executor_, socket_of(seat), kDefragments); !done) co_return done;
-        log::notice(std::format("the engine's database on {} is defragmented", seat.member.str()),
-                    {{"SSI_MEMBER", seat.member.str()}});
+        log::notice(std::format("the engine's database of {} is defragmented", name_of(seat)),
+                    {{"SSI_MEMBER", name_of(seat)}});
     }
     co_return Result<void>{};
 }

@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "lib/common/durable_file.hpp"
 #include "daemons/ssid/engine/gateway_connection.hpp"
 #include "daemons/ssid/engine/gateway_messages.hpp"
+#include "lib/common/durable_file.hpp"
 
 namespace ssi::cluster {
 namespace {

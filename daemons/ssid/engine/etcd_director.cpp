@@ -6,8 +6,8 @@
 #include <system_error>
 #include <utility>
 
-#include "lib/common/durable_file.hpp"
 #include "daemons/ssid/engine/wal_log.hpp"
+#include "lib/common/durable_file.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {

@@ -60,6 +60,10 @@ bool is_told_lost(const Snapshot& marks, const Seat& seat) {
 
 }  // namespace
 
+std::string name_of(const Seat& seat) {
+    return seat.kind == VoterKind::kWitness ? std::string(kWitnessName) : seat.member.str();
+}
+
 std::vector<Seat> seats_of(const std::vector<gateway::Voter>& list, const SystemConfig& config) {
     std::vector<Seat> seats;
     for (const auto& voter : list) {
@@ -189,9 +193,8 @@ void VoterKeeper::watch_learners() {
         if (learner.is_started != seat.is_started) learner = {now, seat.is_started};
         if (seat.is_started || now - learner.since < kComesUp || passed_over_.contains(seat.member)) continue;
         passed_over_[seat.member] = now + kPassedOver;
-        const auto name = seat.kind == VoterKind::kWitness ? std::string(kWitnessName) : seat.member.str();
-        log::warning(std::format("etcd of {} does not come up: another becomes a voter in its place", name),
-                     {{"SSI_MEMBER", name}});
+        log::warning(std::format("etcd of {} does not come up: another becomes a voter in its place", name_of(seat)),
+                     {{"SSI_MEMBER", name_of(seat)}});
     }
     std::erase_if(passed_over_, [&](const auto& member) { return member.second <= now; });
 }

@@ -25,6 +25,8 @@ namespace ssi::cluster {
 
 /// The witness's name among the voters: its peer URL is "unix://witness:1", and no member may have it.
 inline constexpr auto kWitnessName = "witness";
+/// The member's name, or the witness's.
+[[nodiscard]] std::string name_of(const Seat& seat);
 
 class VoterKeeper {
   public:

@@ -2,6 +2,7 @@
 // outside of its sandbox, before and after etcd; ssid has written what to open into area.json.
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -93,6 +94,16 @@ std::string made(const Area& area) {
                                                     {"mount_point", area.mount_point},
                                                     {"make", false}}) +
            "\n";
+}
+
+/// From here on this process sees the host's mounts and makes them: systemd (257) gives even a "+" command of a unit
+/// with a sandbox its own mount namespace, whose mounts end with the command.
+Result<void> enter_host() {
+    const auto host = open_file("/proc/1/ns/mnt", O_RDONLY);
+    if (!host) return std::unexpected(host.error());
+    if (::setns(host->number(), CLONE_NEWNS) != 0)
+        return ssi::system_failure("join the host's mount namespace", "/proc/1/ns/mnt", errno);
+    return {};
 }
 
 /// "/dev/loopN", made where nobody else makes device nodes (containers).
@@ -220,9 +231,8 @@ int main(int argc, char** argv) {
         std::cerr << "usage: ssi-witness-area open|close\n";
         return 2;
     }
-    const auto area = load();
-    const auto done =
-        area ? (verb == "open" ? open_area(*area) : close_area(*area)) : Result<void>(std::unexpected(area.error()));
+    const auto done = enter_host().and_then(load).and_then(
+        [&](const Area& area) { return verb == "open" ? open_area(area) : close_area(area); });
     if (done) return 0;
     std::cerr << done.error().text() << '\n';
     return 1;

@@ -8,9 +8,9 @@
 #include <string>
 #include <system_error>
 
-#include "lib/common/durable_file.hpp"
 #include "daemons/ssid/engine/etcd_room.hpp"
 #include "daemons/ssid/engine/voter_keeper.hpp"
+#include "lib/common/durable_file.hpp"
 #include "lib/common/json_message.hpp"
 #include "lib/common/pdr/layout.hpp"
 
@@ -87,13 +87,19 @@ Result<void> point_to_witness(const WitnessPlaces& places, const MemberName& own
                               const std::optional<MemberName>& holder) {
     const auto name = std::format("{}:1", kWitnessName);
     std::error_code error;
+    if (!fs::exists(places.etcd, error)) return {};  // no voter here
     if (!holder) {
         fs::remove(places.etcd / name, error);
+        fs::remove(places.etcd / kWitnessClient, error);
         return {};
     }
-    if (!fs::exists(places.etcd, error)) return {};  // no voter here
-    return link_to(*holder == own ? places.working_directory / name : places.links / holder->str() / "witness-peer",
-                   places.etcd / name);
+    const bool is_here = *holder == own;
+    const auto there = places.links / holder->str();
+    if (auto linked = link_to(is_here ? places.working_directory / name : there / "witness-peer", places.etcd / name);
+        !linked)
+        return linked;
+    return link_to(is_here ? places.working_directory / "client:1" : there / "witness-client",
+                   places.etcd / kWitnessClient);
 }
 
 std::optional<pid_t> witness_process(const WitnessPlaces& places) {

@@ -15,6 +15,8 @@
 namespace ssi::cluster {
 
 inline constexpr auto kWitnessUnit = "ssi-witness.service";
+/// In the working directory of this member's etcd: the way to the witness's client socket, wherever it runs.
+inline constexpr auto kWitnessClient = "witness-client";
 
 /// Where things are; other places in tests.
 struct WitnessPlaces {
@@ -31,7 +33,7 @@ struct WitnessPlaces {
 [[nodiscard]] Result<void> write_witness_start(const SystemConfig& config, const MemberName& own,
                                                const WitnessPlaces& places, const EtcdStart& start, bool make);
 
-/// This member's voter finds the witness at `holder` from now on; none: nowhere. Error: kSystemFailed.
+/// This member's voter and its ssid find the witness at `holder` from now on; none: nowhere. Error: kSystemFailed.
 [[nodiscard]] Result<void> point_to_witness(const WitnessPlaces& places, const MemberName& own,
                                             const std::optional<MemberName>& holder);
 

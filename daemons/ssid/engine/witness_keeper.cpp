@@ -139,7 +139,7 @@ awaitable<Result<WitnessSituation>> WitnessKeeper::situation() {
         if (!holder.is_silent) fenced_.reset();
         holder.is_off = fenced_ == lock_->generation;
         situation.may_take = is_free(*lock_, holder);
-        situation.may_fence = holder.is_silent;
+        situation.may_fence = holder.is_silent && lock_->witness && may_fence(lock_->witness->member);
     }
     const auto& intent = lock_->fencing;
     situation.is_barred =

@@ -38,8 +38,10 @@ class WitnessKeeper {
     std::function<std::optional<ClusterFacts>(const pdr::LockRecord& lock, int areas)> cluster;
     /// What this member sees of the holder by itself; `is_off` is left to the keeper.
     std::function<HolderSigns(const MemberName& holder)> signs;
-    /// Has a member switched off by the fence agents.
-    std::function<boost::asio::awaitable<Result<void>>(MemberName)> cut_power;
+    /// What operators said last, as far as is known here: fencing is disarmed, or the member in maintenance.
+    std::function<Result<void>(const MemberName& target)> may_fence;
+    /// Has a member switched off by the fence agents, while it is silent.
+    std::function<boost::asio::awaitable<Result<void>>(const MemberName&)> cut_power;
     /// With whom a witness begins that has never run.
     std::function<boost::asio::awaitable<Result<EtcdStart>>()> joining;
     /// The witness's process here answers as a voter that knows a leader.

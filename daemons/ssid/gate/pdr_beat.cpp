@@ -67,8 +67,8 @@ class Passes {
         }
         const auto& own = (*slots)[static_cast<std::size_t>(settings_.slot.number() - 1)].sign;
         if (auto ours = check_own(own, record); !ours) return ours;
-        // SAFETY 5: what was read is as new as our last write, so it comes from no cache. The boot, for a twin on another
-        // machine may have counted just as far.
+        // SAFETY 5: what was read is as new as our last write, so it comes from no cache. The boot, for a twin on
+        // another machine may have counted just as far.
         pass.fresh = written_ && own && own->counter == *written_ && own->record.boot == record.boot;
         if (pass.fresh) pass.renewed = begun_;  // only what came back is seen by others too
         begun_ = boot_time();

@@ -28,9 +28,10 @@ Result<KeptConfig::Start> KeptConfig::load(std::string_view member) const {
     if (start) return start;
     auto kept = read(copy_, file_, member);
     if (!kept) return start;
-    log::error(std::format("{} cannot be used: starting with what was used before; mend it before this host boots again",
-                           file_.string()),
-               start.error());
+    log::error(
+        std::format("{} cannot be used: starting with what was used before; mend it before this host boots again",
+                    file_.string()),
+        start.error());
     kept->fault = std::move(start).error();
     return kept;
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// The system.toml with which a daemon starts. One that was broken by hand since the last start keeps no daemon down: the
-/// guests of a member whose daemons do not come back are started elsewhere (R8).
+/// The system.toml with which a daemon starts. One that was broken by hand since the last start keeps no daemon down:
+/// the guests of a member whose daemons do not come back are started elsewhere (R8).
 
 #include <filesystem>
 #include <optional>

@@ -61,6 +61,15 @@ TEST(Rendering, watchdog_and_T_dead_are_what_the_slot_says) {
     EXPECT_NE(text.find("yes    soft 5.0 s, NOT ARMED       -\n"), std::string::npos) << text;
 }
 
+TEST(Rendering, the_witness_is_where_the_slot_says) {
+    auto cluster = document(kCluster);
+    cluster["members"].as_array()[1].as_object()["slot_record"] =
+        document(R"({"watchdog_kind":"hardware","watchdog_ms":5000,"armed":true,"witness_serving":true})");
+    const auto text = render_cluster(cluster).value();
+    EXPECT_NE(text.find("yes, witness  hardware"), std::string::npos) << text;
+    EXPECT_EQ(text.find("witness"), text.rfind("witness")) << text;
+}
+
 TEST(Rendering, disarmed_fencing_is_loud) {
     auto cluster = document(kCluster);
     EXPECT_EQ(render_cluster(cluster).value().find("DISARMED"), std::string::npos);

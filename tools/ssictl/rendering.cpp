@@ -29,6 +29,13 @@ std::string age(const json::Object& member, std::string_view field) {
     return std::format("{:.1f} s ago", static_cast<double>(json::number_or(member, field, 0)) / 1000);
 }
 
+/// Whether it votes itself, and whether the witness's vote is with it.
+std::string votes_of(const json::Object& member) {
+    const std::string own = json::boolean_or(member, "voter", false) ? "yes" : "no";
+    const auto slot = json::object(member, "slot_record");
+    return own + (slot && json::boolean_or(*slot, "witness_serving", false) ? ", witness" : "");
+}
+
 /// "PDR: /dev/sda", and what is wrong with it; empty: the cluster has none.
 std::string describe_pdr(const json::Object& document) {
     const auto pdr = json::object(document, "pdr");
@@ -210,7 +217,7 @@ Result<std::string> render_cluster(const json::Object& document) {
         const auto [watchdog, dead_after] = watchdog_of(member);
         table.add({number_of(member, "slot"), name, text_of(member, "state"), age(member, "pdr_heartbeat_age_ms"),
                    age(member, "heartbeat_age_ms"), number_of(member, "guests"),
-                   json::boolean_or(member, "voter", false) ? "yes" : "no", watchdog, dead_after,
+                   votes_of(member), watchdog, dead_after,
                    remark_on(member, name == own)});
     }
     return result + table.text() + config_warnings(*members);

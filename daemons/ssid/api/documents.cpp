@@ -121,6 +121,7 @@ value slot_entry(const SlotSign* slot) {
                         {"watchdog_kind", pdr::text_of(slot->watchdog_kind)},
                         {"armed", slot->armed},
                         {"lone", slot->lone},
+                        {"witness_serving", slot->serves_witness},
                         {"dead_after_ms", dead_after ? value(dead_after->count()) : value(nullptr)}};
 }
 

@@ -50,6 +50,7 @@ struct SlotSign {
     pdr::WatchdogKind watchdog_kind = pdr::WatchdogKind::kNone;
     bool armed = false;
     bool lone = false;
+    bool serves_witness = false;
 
     /// T_dead: a slot that has stood still for so long is a dead member's (SAFETY 13 b). None: time proves nothing,
     /// for want of a lease or of an armed watchdog whose clock goes on when the machine's stops.

@@ -33,8 +33,8 @@ BootTime boot_time() {
 
 cluster::SlotSign told_by(const pdr::SlotSign& slot) {
     const auto& record = slot.record;
-    return {record.member,   record.incarnation,   slot.counter, record.lease,
-            record.watchdog, record.watchdog_kind, record.armed, record.lone};
+    return {record.member,        record.incarnation, slot.counter, record.lease,          record.watchdog,
+            record.watchdog_kind, record.armed,       record.lone,  record.witness_serving};
 }
 
 /// One pass after the other; lives on the thread.

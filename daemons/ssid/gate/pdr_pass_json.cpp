@@ -21,6 +21,7 @@ Result<cluster::SlotSign> slot_from_json(const json::Object& object) {
         if (kind == text_of(known)) sign.watchdog_kind = known;
     sign.armed = json::boolean_or(object, "armed", false);
     sign.lone = json::boolean_or(object, "lone", false);
+    sign.serves_witness = json::boolean_or(object, "witness_serving", false);
     return sign;
 }
 
@@ -36,7 +37,8 @@ json::Object to_json(const cluster::PdrPass& pass) {
                                         {"watchdog_ms", slot.watchdog.count()},
                                         {"watchdog_kind", text_of(slot.watchdog_kind)},
                                         {"armed", slot.armed},
-                                        {"lone", slot.lone}});
+                                        {"lone", slot.lone},
+                                        {"witness_serving", slot.serves_witness}});
     return {
         {"v", 1}, {"event", kPdrPassEvent}, {"fresh", pass.fresh}, {"fault", pass.fault}, {"slots", std::move(slots)}};
 }

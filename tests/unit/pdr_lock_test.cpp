@@ -192,11 +192,13 @@ TEST(PdrLockScan, a_torn_block_is_read_again_since_its_twin_may_be_old) {
 TEST(PdrLockRecord, survives_and_pieces_of_it_are_refused) {
     LockBlock block{.instance = 3, .promised = ballot_of(4, slot(2)), .accepted = ballot_of(1, slot(2))};
     block.proposal = {3, party(2, 7), slot(1), FencingIntent{party(2, 7), party(1, 5)}};
-    block.decided = {2, std::nullopt, slot(1), std::nullopt};
+    block.proposal.run = 9;
+    block.decided = {2, std::nullopt, slot(1), std::nullopt, 8};
     const auto bytes = encode(block);
     EXPECT_EQ(decode_lock(bytes, "lock"), block);
+    const auto without_runs = bytes.size() - 2 * sizeof(std::uint64_t);  // as it was written before there were any
     for (std::size_t size = 0; size < bytes.size(); ++size)
-        EXPECT_FALSE(decode_lock(ByteView(bytes).first(size), "lock")) << size;
+        EXPECT_EQ(decode_lock(ByteView(bytes).first(size), "lock").has_value(), size == without_runs) << size;
     EXPECT_EQ(text_of(block.proposal),
               "generation 3: the witness is at MEMBER2 (incarnation 7), its data in area 1; MEMBER2 (incarnation 7) "
               "fences MEMBER1 (incarnation 5)");

@@ -7,6 +7,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/json/parse.hpp>
 #include <fstream>
 
 #include "lib/common/pdr/area_copy.hpp"
@@ -63,6 +64,11 @@ struct Site final : UnitControl {
         std::ifstream file(places.working_directory / "area.json");
         return std::string(std::istreambuf_iterator<char>(file), {}).contains("\"make\":true");
     }
+    [[nodiscard]] std::int64_t starts_until() const {
+        std::ifstream file(places.working_directory / "area.json");
+        const std::string text(std::istreambuf_iterator<char>(file), {});
+        return boost::json::parse(text).at("until_ms").to_number<std::int64_t>();
+    }
     [[nodiscard]] std::string way_to_witness() const {
         std::error_code error;
         return std::filesystem::read_symlink(places.etcd / "witness:1", error).native();
@@ -99,6 +105,7 @@ class WitnessKeeperTest : public ::testing::Test {
         config_.pdr.device = device;
         config_.timing.beat = 5ms;
         config_.timing.silence = 20ms;
+        config_.timing.fence = 20ms;
         config_.timing.scale = 0.01;
         for (int number = 1; number <= 2; ++number)
             config_.members.push_back(
@@ -214,7 +221,7 @@ TEST_F(WitnessKeeperTest, a_silent_holder_is_not_fenced_while_an_operator_has_di
 TEST_F(WitnessKeeperTest, time_alone_frees_it_only_behind_an_armed_hardware_watchdog_SAFETY_12) {
     begin_at_2();
     at(1).facts.reset();
-    at(1).signs = {.still = 12s, .dead_after = 12s};
+    at(1).signs = {.still = 12s, .dead_after = 50ms};
     ASSERT_TRUE(until([&] { return at(1).runs(); }));
     EXPECT_TRUE(at(1).fenced.empty());
     ASSERT_TRUE(until([&] { return !at(2).runs(); })) << "had it lived after all: it sees that the lock is another's";
@@ -224,8 +231,36 @@ TEST_F(WitnessKeeperTest, with_a_majority_it_goes_on_elsewhere_when_its_holder_w
     begin_at_2();
     sites_.pop_back();
     at(1).facts = WitnessKeeper::ClusterFacts{at(1).name, true, WitnessSeat::kUsed};
+    at(1).signs.is_silent = true;
     ASSERT_TRUE(until([&] { return at(1).runs(); }));
     EXPECT_EQ(area(1), 'w');
+}
+
+TEST_F(WitnessKeeperTest, a_holder_that_was_declared_down_and_whose_slot_moves_again_keeps_it) {
+    begin_at_2();
+    sites_.pop_back();
+    at(1).facts = WitnessKeeper::ClusterFacts{at(1).name, true, WitnessSeat::kUsed};
+    EXPECT_FALSE(until([&] { return at(1).starts > 0; }, 300ms)) << "two witnesses could vote (R3)";
+}
+
+TEST_F(WitnessKeeperTest, each_start_is_a_new_run_in_the_lock_and_void_when_the_lease_is_over) {
+    begin_at_2();
+    const auto before = *at(2).keeper.lock();
+    const auto starts = at(2).starts;
+    std::filesystem::remove(at(2).places.working_directory / "pid");  // the guard has killed it
+    ASSERT_TRUE(until([&] { return at(2).starts > starts; }));
+    EXPECT_GT(at(2).keeper.lock()->run, before.run) << "who judged the silence before loses its attempt to take it";
+    EXPECT_EQ(at(2).keeper.lock()->witness, before.witness);
+    const auto until_ms = at(2).starts_until();
+    EXPECT_GT(until_ms, at(2).clock.now().time_since_epoch().count());
+    EXPECT_LE(until_ms, (at(2).clock.now() + config_.timing.lease).time_since_epoch().count());
+}
+
+TEST_F(WitnessKeeperTest, silence_before_a_run_was_seen_says_nothing_of_it) {
+    begin_at_2();
+    at(1).facts.reset();
+    at(1).signs = {.still = 10min, .dead_after = 10min, .is_silent = false};
+    EXPECT_FALSE(until([&] { return at(1).runs(); }, 300ms));
 }
 
 TEST_F(WitnessKeeperTest, who_leaves_stops_it_and_frees_it_and_another_takes_it) {

@@ -132,6 +132,14 @@ TEST(WitnessFree, without_a_majority_only_a_release_or_a_proof_frees_it_SAFETY_1
     EXPECT_TRUE(is_free(lock, {.still = 2s, .dead_after = std::nullopt, .is_silent = true, .is_off = true}));
 }
 
+TEST(WitnessPlan, from_one_declared_down_it_is_taken_while_it_is_silent_still) {
+    EXPECT_FALSE(is_still_gone({.still = 11s, .dead_after = 12s, .is_silent = true}));
+    EXPECT_TRUE(is_still_gone({.still = 12s, .dead_after = 12s, .is_silent = true}));
+    EXPECT_TRUE(is_still_gone({.dead_after = std::nullopt, .is_silent = true}))
+        << "no time proves its death: an agent did";
+    EXPECT_FALSE(is_still_gone({}));
+}
+
 std::vector<VoterCandidate> members(std::initializer_list<VoterStanding> standings) {
     std::vector<VoterCandidate> list;
     for (const auto standing : standings) list.push_back({name(static_cast<int>(list.size()) + 1), standing});

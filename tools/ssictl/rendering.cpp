@@ -216,8 +216,7 @@ Result<std::string> render_cluster(const json::Object& document) {
         const auto name = text_of(member, "name");
         const auto [watchdog, dead_after] = watchdog_of(member);
         table.add({number_of(member, "slot"), name, text_of(member, "state"), age(member, "pdr_heartbeat_age_ms"),
-                   age(member, "heartbeat_age_ms"), number_of(member, "guests"),
-                   votes_of(member), watchdog, dead_after,
+                   age(member, "heartbeat_age_ms"), number_of(member, "guests"), votes_of(member), watchdog, dead_after,
                    remark_on(member, name == own)});
     }
     return result + table.text() + config_warnings(*members);

@@ -1,12 +1,15 @@
 // ssi-witness-area open|close: the witness's area of the PDR as a file system. ssi-witness.service runs it as root and
-// outside of its sandbox, before and after etcd; ssid has written what to open into area.json.
+// outside of its sandbox, before and after etcd; ssid has written what to open into area.json. "run", in the sandbox,
+// becomes etcd if it may begin.
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +18,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <format>
 #include <iostream>
@@ -34,6 +38,7 @@ using ssi::Result;
 
 constexpr auto kArea = "/run/ssi/witness-etcd/area.json";
 constexpr auto kLoop = "/run/ssi/witness-etcd/loop";  // our loop device, as long as it may be in use
+constexpr auto kPid = "/run/ssi/witness-etcd/pid";    // by it ssi-guard knows the process
 constexpr unsigned kLoopMajor = 7;
 
 /// A file descriptor that is closed at its end.
@@ -65,6 +70,7 @@ struct Area {
     std::uint64_t size = 0;
     std::string mount_point;
     bool make = false;
+    std::int64_t until_ms = 0;  // of CLOCK_BOOTTIME
 };
 
 Result<Area> load() {
@@ -82,7 +88,7 @@ Result<Area> load() {
     if (!size) return std::unexpected(size.error());
     if (!mount_point) return std::unexpected(mount_point.error());
     if (!make) return std::unexpected(make.error());
-    return Area{*device, *offset, *size, *mount_point, *make};
+    return Area{*device, *offset, *size, *mount_point, *make, ssi::json::number_or(*object, "until_ms", 0)};
 }
 
 /// What is to be opened from now on: the same, and not made anew.
@@ -92,7 +98,8 @@ std::string made(const Area& area) {
                                                     {"offset", area.offset},
                                                     {"size", area.size},
                                                     {"mount_point", area.mount_point},
-                                                    {"make", false}}) +
+                                                    {"make", false},
+                                                    {"until_ms", area.until_ms}}) +
            "\n";
 }
 
@@ -223,16 +230,42 @@ Result<void> open_area(const Area& area) {
     return {};
 }
 
+std::int64_t boot_time_ms() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000;
+}
+
+/// Does not return when all is well.
+Result<void> become_etcd(const Area& area) {
+    struct statfs place{};
+    // Beside the area it would vote into memory, and forget (R3).
+    if (::statfs(area.mount_point.c_str(), &place) != 0 || place.f_type != EXT4_SUPER_MAGIC)
+        return ssi::failure(ssi::ErrorCode::kSystemFailed, "the witness's area is not mounted", area.mount_point);
+    // Before the look at the clock: what is late after that is killed by ssi-guard, which knows the process by then.
+    if (auto noted = ssi::write_durably(kPid, std::to_string(::getpid()) + "\n"); !noted) return noted;
+    if (boot_time_ms() >= area.until_ms)
+        return ssi::failure(ssi::ErrorCode::kTimedOut, "the start took so long that the lock may be another member's",
+                            area.device, "none is needed: ssid tries again");
+    ::execl("/usr/bin/etcd", "etcd", "--config-file", "etcd.json", nullptr);
+    return ssi::system_failure("run /usr/bin/etcd", "/usr/bin/etcd", errno);
+}
+
+Result<void> act(const std::string& verb) {
+    if (verb == "run") return load().and_then(become_etcd);
+    return enter_host().and_then(load).and_then(
+        [&](const Area& area) { return verb == "open" ? open_area(area) : close_area(area); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::string verb = argc == 2 ? argv[1] : "";
-    if (verb != "open" && verb != "close") {
-        std::cerr << "usage: ssi-witness-area open|close\n";
+    if (verb != "open" && verb != "close" && verb != "run") {
+        std::cerr << "usage: ssi-witness-area open|close|run\n";
         return 2;
     }
-    const auto done = enter_host().and_then(load).and_then(
-        [&](const Area& area) { return verb == "open" ? open_area(area) : close_area(area); });
+    const auto done = act(verb);
     if (done) return 0;
     std::cerr << done.error().text() << '\n';
     return 1;

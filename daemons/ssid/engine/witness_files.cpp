@@ -50,20 +50,22 @@ Result<void> make_directory(const fs::path& directory) {
     return {};
 }
 
-std::string area_text(const SystemConfig& config, MemberSlot slot, const WitnessPlaces& places, bool make) {
+std::string area_text(const SystemConfig& config, MemberSlot slot, const WitnessPlaces& places,
+                      const WitnessStart& start) {
     return boost::json::serialize(json::Object{{"v", 1},
                                                {"device", config.pdr.device.native()},
                                                {"offset", pdr::witness_at(slot)},
                                                {"size", pdr::kWitnessArea},
                                                {"mount_point", places.area.native()},
-                                               {"make", make}}) +
+                                               {"make", start.make},
+                                               {"until_ms", start.until.time_since_epoch().count()}}) +
            "\n";
 }
 
 }  // namespace
 
 Result<void> write_witness_start(const SystemConfig& config, const MemberName& own, const WitnessPlaces& places,
-                                 const EtcdStart& start, bool make) {
+                                 const WitnessStart& start) {
     const auto* member = config.find(own);
     const auto name = MemberName::parse(kWitnessName);
     if (member == nullptr || !name) return failure(ErrorCode::kMemberUnknown, "not a member", own.str());
@@ -77,10 +79,10 @@ Result<void> write_witness_start(const SystemConfig& config, const MemberName& o
     etcd.working_directory = places.working_directory;
     etcd.data_directory = places.area / "etcd";
     if (auto written = write_durably(places.working_directory / "etcd.json",
-                                     fit_witness_area(etcd_config_text(config, *name, etcd, start)));
+                                     fit_witness_area(etcd_config_text(config, *name, etcd, start.etcd)));
         !written)
         return written;
-    return write_durably(places.working_directory / "area.json", area_text(config, member->slot, places, make));
+    return write_durably(places.working_directory / "area.json", area_text(config, member->slot, places, start));
 }
 
 Result<void> point_to_witness(const WitnessPlaces& places, const MemberName& own,

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemons/ssid/engine/etcd_config.hpp"
+#include "lib/common/clock.hpp"
 #include "lib/common/error.hpp"
 #include "lib/common/system_config.hpp"
 
@@ -28,10 +29,15 @@ struct WitnessPlaces {
     std::string control_group = kWitnessUnit;                   ///< Part of its name: by it the process is known.
 };
 
-/// Writes etcd.json, area.json (for ssi-witness-area) and the links to all members' voters. `make`: the area is made
-/// empty first. Error: kSystemFailed.
+struct WitnessStart {
+    EtcdStart etcd;
+    bool make = false;  ///< The area is made empty first.
+    /// Later than this it must not begin: others may take it from this member by then (SAFETY 8, 9).
+    BootTime until;
+};
+/// Writes etcd.json, area.json (for ssi-witness-area) and the links to all members' voters. Error: kSystemFailed.
 [[nodiscard]] Result<void> write_witness_start(const SystemConfig& config, const MemberName& own,
-                                               const WitnessPlaces& places, const EtcdStart& start, bool make);
+                                               const WitnessPlaces& places, const WitnessStart& start);
 
 /// This member's voter and its ssid find the witness at `holder` from now on; none: nowhere. Error: kSystemFailed.
 [[nodiscard]] Result<void> point_to_witness(const WitnessPlaces& places, const MemberName& own,

@@ -106,12 +106,30 @@ awaitable<Result<void>> WitnessKeeper::look() {
     }
     lock_ = view->lock;
     areas_ = view->areas;
+    note_run();
     if (!has_areas()) co_return Result<void>{};
+    // What the boot of this host before left in the disk's queue has landed by then, and hurts neither our lock block
+    // nor our area (SAFETY, assumption of 13).
+    if (clock_.now().time_since_epoch() < config_.timing.lease + config_.timing.watchdog + 2s) co_return Result<void>{};
     const auto holder = lock_->witness ? std::optional(lock_->witness->member) : std::nullopt;
     if (auto pointed = point_to_witness(places_, own_, holder); !pointed) co_return pointed;
     const auto now = co_await situation();
     if (!now) co_return std::unexpected(now.error());
     co_return co_await act(plan_witness(*now));
+}
+
+void WitnessKeeper::note_run() {
+    if (!run_ || run_->holder != lock_->witness || run_->number != lock_->run)
+        run_ = Run{lock_->witness, lock_->run, clock_.now()};
+}
+
+HolderSigns WitnessKeeper::signs_of_run() const {
+    if (!lock_->witness) return {};
+    const auto known = clock_.now() - run_->since;
+    auto holder = signs(lock_->witness->member);
+    holder.still = std::min(holder.still, known);
+    holder.is_silent = holder.is_silent && known >= config_.timing.fence;
+    return holder;
 }
 
 awaitable<Result<WitnessSituation>> WitnessKeeper::situation() {
@@ -131,10 +149,10 @@ awaitable<Result<WitnessSituation>> WitnessKeeper::situation() {
         is_leaving() || is_unfit(facts.has_value(), holds, is_served) || (facts && holds && facts->should_move);
     if (facts) {
         situation.seat = facts->seat;
-        situation.may_take =
-            facts->home == own_ && facts->seat != WitnessSeat::kUnknown && (!lock_->witness || facts->holder_is_gone);
+        const bool is_to_be_had = !lock_->witness || (facts->holder_is_gone && is_still_gone(signs_of_run()));
+        situation.may_take = facts->home == own_ && facts->seat != WitnessSeat::kUnknown && is_to_be_had;
     } else if (now - born_ >= config_.timing.silence) {
-        auto holder = lock_->witness ? signs(lock_->witness->member) : HolderSigns{};
+        auto holder = signs_of_run();
         // "Off" is void when its slot moves afterwards (SAFETY 14).
         if (!holder.is_silent) fenced_.reset();
         holder.is_off = fenced_ == lock_->generation;
@@ -193,9 +211,9 @@ awaitable<Result<void>> WitnessKeeper::change_lock(pdr::LockRecord next) {
     auto decide = [volume = volume_, seen, next = std::move(next)](BlockingCalls::Deadline end) {
         return volume->decide(
             [&](const pdr::LockRecord& current) -> Result<std::optional<pdr::LockRecord>> {
-                if (current.generation == seen + 1 && current.witness == next.witness && current.data == next.data &&
-                    current.fencing == next.fencing)
-                    return std::nullopt;  // it is decided: another has finished it for us
+                auto ours = next;
+                ours.generation = seen + 1;
+                if (current == ours) return std::nullopt;  // it is decided: another has finished it for us
                 if (current.generation != seen)
                     return failure(ErrorCode::kConflict, "the PDR lock was changed by another member meanwhile",
                                    name(current), "none is needed: it is looked at again");
@@ -206,6 +224,7 @@ awaitable<Result<void>> WitnessKeeper::change_lock(pdr::LockRecord next) {
     auto decided = co_await calls_.run<pdr::LockRecord>("the PDR", "change its lock", kLockTime, std::move(decide));
     if (!decided) co_return std::unexpected(decided.error());
     lock_ = *std::move(decided);
+    note_run();
     log::notice("PDR lock: " + pdr::text_of(*lock_), {{"SSI_MEMBER", own_.str()}});
     co_return Result<void>{};
 }
@@ -214,7 +233,7 @@ awaitable<Result<void>> WitnessKeeper::fence() {
     const auto target = *lock_->witness;
     const pdr::FencingIntent intent{party(), target};
     if (lock_->fencing != intent) {
-        auto won = co_await change_lock({0, lock_->witness, lock_->data, intent});
+        auto won = co_await change_lock({0, lock_->witness, lock_->data, intent, lock_->run});
         if (!won) co_return won;
     }
     const auto generation = lock_->generation;
@@ -229,14 +248,14 @@ awaitable<Result<void>> WitnessKeeper::fence() {
         fenced_ = generation;
         co_return co_await claim();
     }
-    static_cast<void>(co_await change_lock({0, lock_->witness, lock_->data, std::nullopt}));
+    static_cast<void>(co_await change_lock({0, lock_->witness, lock_->data, std::nullopt, lock_->run}));
     co_return done;
 }
 
 awaitable<Result<void>> WitnessKeeper::claim() {
     auto holder = party();
     // A boot that has not joined yet is told apart from the one before it, which may have been declared Down.
-    auto won = co_await change_lock({0, std::move(holder), lock_->data, std::nullopt});
+    auto won = co_await change_lock({0, std::move(holder), lock_->data, std::nullopt, lock_->run + 1});
     if (!won) co_return won;
     if (auto kept = write_claim(places_, lock_->generation); !kept) co_return kept;
     const bool elsewhere = lock_->data && lock_->data != slot_ && !witness_process(places_);
@@ -251,8 +270,6 @@ awaitable<Result<void>> WitnessKeeper::fetch() {
     };
     auto copied = co_await calls_.run<void>("the PDR", "copy the witness's data", kFetchTime, std::move(copy));
     if (!copied) co_return copied;
-    // SAFETY 17: nobody took it from us meanwhile, or this is refused.
-    if (auto ours = co_await change_lock({0, lock_->witness, slot_, std::nullopt}); !ours) co_return ours;
     log::notice(std::format("the witness's data was fetched in {} ms", (clock_.now() - begun).count()),
                 {{"SSI_MEMBER", own_.str()}});
     co_return co_await start(false);
@@ -265,10 +282,14 @@ awaitable<Result<void>> WitnessKeeper::start(bool begin) {
         auto list = co_await joining();
         if (!list) co_return std::unexpected(list.error());
         first = *std::move(list);
-        if (lock_->data != slot_)
-            if (auto ours = co_await change_lock({0, lock_->witness, slot_, std::nullopt}); !ours) co_return ours;
     }
-    if (auto written = write_witness_start(config_, own_, places_, first, begin); !written) co_return written;
+    // Nobody took it from us, since we decided to start or (SAFETY 17) while its data was copied, or this is refused.
+    // Who was about to take it, for our silence, is refused from here on, and has to wait for all of T_dead anew.
+    const auto begun = clock_.now();
+    if (auto ours = co_await change_lock({0, lock_->witness, slot_, std::nullopt, lock_->run + 1}); !ours)
+        co_return ours;
+    const WitnessStart run{std::move(first), begin, begun + config_.timing.lease};
+    if (auto written = write_witness_start(config_, own_, places_, run); !written) co_return written;
     if (auto pointed = point_to_witness(places_, own_, own_); !pointed) co_return pointed;
     log::notice("the witness starts here", {{"SSI_MEMBER", own_.str()}});
     co_return co_await units_.start(kWitnessUnit);
@@ -282,7 +303,7 @@ awaitable<Result<void>> WitnessKeeper::release() {
             co_return failure(ErrorCode::kSystemFailed, "the witness's file system is still in use",
                               places_.area.native(), "see who has it open: fuser -vm " + places_.area.native());
     }
-    auto freed = co_await change_lock({0, std::nullopt, lock_->data, lock_->fencing});
+    auto freed = co_await change_lock({0, std::nullopt, lock_->data, lock_->fencing, lock_->run});
     if (freed) forget_claim(places_);
     co_return freed;
 }

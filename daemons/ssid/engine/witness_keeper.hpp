@@ -36,7 +36,7 @@ class WitnessKeeper {
     };
     /// `areas`: the members of the slots up to it have one. None: no majority, as far as is known here.
     std::function<std::optional<ClusterFacts>(const pdr::LockRecord& lock, int areas)> cluster;
-    /// What this member sees of the holder by itself; `is_off` is left to the keeper.
+    /// What this member sees of the holder by itself; `is_off`, and since when the run is known, is left to the keeper.
     std::function<HolderSigns(const MemberName& holder)> signs;
     /// What operators said last, as far as is known here: fencing is disarmed, or the member in maintenance.
     std::function<Result<void>(const MemberName& target)> may_fence;
@@ -58,6 +58,8 @@ class WitnessKeeper {
   private:
     boost::asio::awaitable<Result<void>> look();
     boost::asio::awaitable<Result<WitnessSituation>> situation();
+    void note_run();
+    [[nodiscard]] HolderSigns signs_of_run() const;
     [[nodiscard]] bool is_unfit(bool has_majority, bool holds, bool is_served);
     boost::asio::awaitable<Result<void>> act(WitnessStep step);
     boost::asio::awaitable<Result<void>> fence();
@@ -80,6 +82,13 @@ class WitnessKeeper {
     std::shared_ptr<WitnessVolume> volume_;  ///< None: the cluster has no PDR.
     std::optional<pdr::LockRecord> lock_;
     std::optional<int> areas_;  ///< None: not known yet.
+    /// The run of the witness that the lock tells of, and since when this member knows of it.
+    struct Run {
+        std::optional<pdr::LockParty> holder;
+        std::uint64_t number = 0;
+        BootTime since;
+    };
+    std::optional<Run> run_;
     BootTime born_;
     std::optional<BootTime> unfit_since_;
     bool gave_up_ = false;                 ///< SAFETY 10: until there is a majority again.

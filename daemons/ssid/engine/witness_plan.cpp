@@ -38,6 +38,10 @@ bool is_free(const pdr::LockRecord& lock, const HolderSigns& holder) {
     return holder.dead_after && holder.still >= *holder.dead_after;
 }
 
+bool is_still_gone(const HolderSigns& holder) {
+    return holder.dead_after ? holder.still >= *holder.dead_after : holder.is_silent;
+}
+
 std::optional<MemberName> witness_home(const std::vector<VoterCandidate>& members, const std::vector<Seat>& seats) {
     std::optional<MemberName> home;
     bool home_votes = true;

@@ -10,7 +10,8 @@
 
 namespace ssi::cluster {
 
-/// What this member knows of the lock's holder by itself, without asking the engine.
+/// What this member knows of the lock's holder by itself, without asking the engine. All of it counts from the moment
+/// when this run of the witness was first seen in the lock: nothing that was seen before speaks of it.
 struct HolderSigns {
     std::chrono::milliseconds still{0};                   ///< Its slot did not move for so long, in fresh passes.
     std::optional<std::chrono::milliseconds> dead_after;  ///< T_dead, if an armed hardware watchdog guards it.
@@ -21,6 +22,10 @@ struct HolderSigns {
 /// SAFETY 12, without a majority: the witness is free to be taken. A machine that stood still for T_dead could thaw, as
 /// member and witness at once, unless a watchdog that does not stop with it has reset it.
 [[nodiscard]] bool is_free(const pdr::LockRecord& lock, const HolderSigns& holder);
+
+/// With a majority that has declared the holder Down: it is silent still. A holder that was declared dead by time may
+/// live without its guests, does not know of the verdict, and starts the witness anew when its PDR comes back.
+[[nodiscard]] bool is_still_gone(const HolderSigns& holder);
 
 /// Who should run the witness when a majority chooses: a member that is no voter, so that no death costs two votes;
 /// else the one of the highest slot. None: nobody lives. `members`: those that have an area, by slot.
@@ -58,9 +63,9 @@ enum class WitnessStep {
     kNothing,
     kFence,    ///< Win the intent to fence the holder, and have it switched off.
     kClaim,    ///< Win the next generation of the lock for this member; also to tell its new incarnation.
-    kFetch,    ///< Copy the data into our area, and win the generation that says so.
-    kBegin,    ///< Win the generation that says that the data is in our area, empty it, and start.
-    kStart,    ///< With the data in our area.
+    kFetch,    ///< Copy the data into our area, win the generation of a new run that says so, and start.
+    kBegin,    ///< Win the generation of a new run that says that the data is in our area, empty it, and start.
+    kStart,    ///< With the data in our area: win the generation of a new run, and start.
     kStop,     ///< The process, before anything else.
     kRelease,  ///< Win the generation in which nobody holds it.
 };

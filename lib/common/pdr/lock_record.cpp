@@ -43,6 +43,7 @@ class RecordReader {
         }
         return record;
     }
+    [[nodiscard]] bool is_at_end() const { return reader_.left() == 0; }
     [[nodiscard]] bool failed() const { return reader_.failed() || nonsense_; }
 
   private:
@@ -90,6 +91,8 @@ Bytes encode(const LockBlock& block) {
     writer.number(block.accepted);
     write(writer, block.proposal);
     write(writer, block.decided);
+    writer.number(block.proposal.run);
+    writer.number(block.decided.run);
     return bytes;
 }
 
@@ -101,6 +104,10 @@ Result<LockBlock> decode_lock(ByteView payload, const std::string& where) {
     block.accepted = reader.number();
     block.proposal = reader.record();
     block.decided = reader.record();
+    if (!reader.is_at_end()) {  // blocks before there were runs
+        block.proposal.run = reader.number();
+        block.decided.run = reader.number();
+    }
     if (reader.failed() || !keeps_the_rules(block))
         return failure(ErrorCode::kPdrDamaged, std::format("{}: its fields make no sense", where), where,
                        "ssictl pdr check");

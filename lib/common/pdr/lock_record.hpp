@@ -33,6 +33,8 @@ struct LockRecord {
     std::optional<MemberSlot> data{};    ///< Whose area holds the witness's data: at first nobody's; the holder's only
                                          ///< after it has copied them (SAFETY 17).
     std::optional<FencingIntent> fencing{};  ///< Open while it is there.
+    std::uint64_t run = 0;  ///< Moved on by the holder with its claim and before each start of the witness: what others
+                            ///< have concluded from its silence before that is no longer true.
     friend bool operator==(const LockRecord&, const LockRecord&) = default;
 };
 

@@ -41,7 +41,7 @@ void act(Cluster& cluster) {
             return cluster.update_majorities();
         case 14:
             if (host.machine.is_frozen()) return host.machine.thaw();
-            if (host.is_up() && world.chance(0.3)) host.machine.freeze();
+            if (host.is_up() && !host.is_helpless() && world.chance(0.3)) host.machine.freeze();
             return;
         case 15:
             if (world.chance(0.3)) return cluster.virsh_save(host, guest);
@@ -67,11 +67,17 @@ void act(Cluster& cluster) {
                 for (const auto& one : cluster.hosts) one->pdr_fault = PdrFault::kNone;
             return;
         case 22:
-            return world.chance(0.5) ? host.break_watchdog() : host.mend_watchdog();
+            if (world.chance(0.5)) return host.mend_watchdog();
+            host.break_watchdog();
+            if (world.chance(0.3))
+                world.after(cluster.timing.lease + world.between(1s, 4s), [&cluster, &host] {
+                    if (!cluster.is_healed && host.is_up() && !host.is_helpless()) host.machine.freeze();
+                });
+            return;
         default:
             cluster.fence_time = world.chance(0.2) ? 20s : 800ms;
             host.reach.unknown_rate = world.chance(0.5) ? 0.2 : 0;
-            host.reach.watch_breaks = world.chance(0.3) ? 0.02 : 0;
+            host.reach.watch_breaks = world.chance(0.3) ? 0.2 : 0;
             host.reach.watch_lag = world.chance(0.3) ? 900ms : 20ms;
             cluster.fence_failures = world.chance(0.5) ? 0.3 : 0;
             cluster.migration_failures = world.chance(0.5) ? 0.3 : 0;

@@ -470,7 +470,8 @@ void Host::stop_writers() {
     rights.outlive();
     auto& world = cluster.world;
     // A QEMU that hangs in the kernel dies late.
-    const auto takes = world.chance(cluster.late_deaths) ? world.between(0ms, kLatestDeath) : world.between(0ms, 100ms);
+    const bool hangs = world.chance(cluster.late_deaths) && !is_helpless();
+    const auto takes = world.between(0ms, hangs ? kLatestDeath : 100ms);
     world.after(takes, [this, boots = boots_] {
         machine.when_thawed([this, boots] {
             if (boots != boots_ || !up_) return;
@@ -487,8 +488,15 @@ bool Host::is_armed() const {
 }
 
 void Host::break_watchdog() {
+    if (machine.is_frozen()) return;
     watchdog_is_broken_ = true;
     fed_ = {};
+    broke_ = cluster.world.now();
+}
+
+bool Host::is_helpless() const {
+    return watchdog_is_broken_ && !word.is_withdrawn() &&
+           cluster.world.now() - broke_ <= cluster.timing.lease + gate::kStopTime;
 }
 
 void Host::feed_watchdog() {
@@ -671,6 +679,7 @@ void Cluster::update_majorities() {
 }
 
 void Cluster::heal() {
+    is_healed = true;
     for (const auto& one : hosts) {
         one->side = 0;
         one->reach = {};

@@ -76,9 +76,12 @@ class Host {
     gate::Lease lease;
     gate::WatchdogWord word{false};  ///< What its slot says of its watchdog.
     SimWatchdog watchdog = SimWatchdog::kNone;
-    /// The device, or the supervisor: gone, and whatever was armed with it.
+    /// The device, or the supervisor: gone, and whatever was armed with it. Not while the machine stands still.
     void break_watchdog();
     void mend_watchdog() { watchdog_is_broken_ = false; }
+    /// SAFETY 13 b assumes that nothing else goes wrong with a machine in the T_lease after its watchdog broke, until that
+    /// was announced or its writers are stopped: it does not stand still, and what is killed dies.
+    [[nodiscard]] bool is_helpless() const;
     std::map<std::int64_t, Qemu> qemus;
     std::set<GuestName> migrating;  ///< Out of this host.
     Process* libvirtd = nullptr;    ///< Goes on when ssid crashes.
@@ -104,6 +107,7 @@ class Host {
     int boots_ = 0;
     BootTime fed_{};  // the watchdog
     bool watchdog_is_broken_ = false;
+    BootTime broke_{};  // the watchdog
     std::optional<BootTime> lease_end_;                    // by the signs alone
     std::map<std::int64_t, BootTime> to_be_ended_;         // QEMUs, and when at the latest
     BootTime begun_{};                                     // the write to the slot that was made last
@@ -147,6 +151,7 @@ class Cluster {
     void relocate(Host& asked, const GuestName& guest, const MemberName& to);
     void update_majorities();
     void heal();
+    bool is_healed = false;
     [[nodiscard]] Host* host(const MemberName& name);
 
     /// R1, counted: instances of a guest whose CPUs run, frozen machines included. Throws when there are two, or when

@@ -1,6 +1,8 @@
 #include "tests/sim/sim_engine.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 namespace ssi::sim {
 
@@ -27,6 +29,8 @@ CommitResult Store::commit(const Transaction& transaction) {
         }
         history_.push_back({write.key, write.value, now});
     }
+    if (!transaction.writes.empty())
+        for (const auto& act : std::exchange(waiting_, {})) act();
     return {true, now};
 }
 
@@ -39,6 +43,10 @@ Snapshot Store::read(const std::string& prefix) const {
 
 std::vector<Change> Store::changes_after(Revision after) const {
     return {std::ranges::upper_bound(history_, after, {}, &Change::modified), history_.end()};
+}
+
+bool Store::has_changed_since(Revision then) const {
+    return !history_.empty() && history_.back().modified > then;
 }
 
 boost::asio::awaitable<Result<CommitResult>> SimEngine::commit(Transaction transaction) {
@@ -76,11 +84,12 @@ namespace {
 
 class SimWatch final : public cluster::Watch {
   public:
-    SimWatch(const Store& store, const EngineReach& reach, Process& process, Revision after)
+    SimWatch(Store& store, const EngineReach& reach, Process& process, Revision after)
         : store_(store), reach_(reach), process_(process), after_(after) {}
 
     boost::asio::awaitable<Result<std::vector<Change>>> next() override {
         while (true) {
+            co_await wait_for_change();
             co_await process_.sleep(process_.world().between(1ms, reach_.watch_lag));
             if (process_.is_dead()) co_await process_.never();
             if (process_.world().chance(reach_.watch_breaks))
@@ -94,7 +103,19 @@ class SimWatch final : public cluster::Watch {
     }
 
   private:
-    const Store& store_;
+    /// No event of the world: a watch that polled would be most of what happens there.
+    boost::asio::awaitable<void> wait_for_change() {
+        while (!store_.has_changed_since(after_)) {
+            auto timer = std::make_shared<boost::asio::steady_timer>(process_.world().executor(),
+                                                                     boost::asio::steady_timer::time_point::max());
+            store_.at_next_change([weak = std::weak_ptr(timer)] {
+                if (auto waiting = weak.lock()) waiting->cancel();
+            });
+            co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        }
+    }
+
+    Store& store_;
     const EngineReach& reach_;
     Process& process_;
     Revision after_;

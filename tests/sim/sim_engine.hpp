@@ -2,7 +2,7 @@
 /// The simulated engine: one linearizable store, and clients with the faults that a real one shows: no majority,
 /// time-outs with unknown outcome (also of what is committed later), watches that lag or break.
 
-#include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -20,10 +20,14 @@ class Store {
     [[nodiscard]] cluster::Snapshot read(const std::string& prefix) const;
     /// All changes after a revision.
     [[nodiscard]] std::vector<cluster::Change> changes_after(cluster::Revision after) const;
+    [[nodiscard]] bool has_changed_since(cluster::Revision then) const;
+    /// Calls it once, at the next change.
+    void at_next_change(std::function<void()> act) { waiting_.push_back(std::move(act)); }
 
   private:
     std::map<std::string, cluster::KeyValue> keys_;
     std::vector<cluster::Change> history_;
+    std::vector<std::function<void()>> waiting_;
     std::int64_t revision_ = 0;
 };
 

@@ -197,7 +197,7 @@ inline lock_changes() {
 #define FREE_FOR(x) (holder == NOBODY || holder == 1 - (x) && (off[x] || STILL_FOR(x, T_DEAD) && GUARDED))
 #define BARRED(x) (intent == 1 - (x) && still[x] < T_FENCE) /* SAFETY 14 */
 /* After each end of the lease the holder wins the lock anew before it starts the witness again: a taker that has seen
- * the silence, and is late, loses its attempt then. And the guard lets nothing begin that was decided before the end. */
+ * the silence, and is late, then loses its attempt. And the guard lets nothing begin that was decided before it. */
 #ifdef MUTANT_STARTED_WITHOUT_LOCK
 #define MAY_PLAN_START(x) (data == (x) && lease[x] > 0)
 #define VOUCH_FOR(x) vouched[x] = true

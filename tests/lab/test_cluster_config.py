@@ -179,7 +179,7 @@ def test_a_file_broken_by_hand_harms_no_guest_when_the_daemons_are_restarted(adm
     edit(admin, "MEMBER3", "[cluster]", "[cluster")
     for daemon in ("ssi-guard", "isfcd", "ssid"):
         admin.lab.exec("MEMBER3", "systemctl", "restart", daemon)
-    admin.lab.wait(lambda: "system.toml" in (note(admin, "MEMBER3") or ""), "the warning", 30, 0.2)
+    admin.lab.wait(lambda: "problems" in (note(admin, "MEMBER3") or ""), "the warning", 30, 0.2)
     admin.wait_joined()
     for daemon in ("ssi-guard", "isfcd", "ssid"):
         journal = admin.lab.exec("MEMBER3", "journalctl", "--boot", "--no-pager", "--unit", daemon)

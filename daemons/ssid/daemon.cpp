@@ -336,7 +336,7 @@ void Daemon::Parts::open_witness() {
     };
     witness->life = [this] { return membership.life() ? membership.life()->incarnation : Incarnation{}; };
     witness->is_leaving = [this] { return membership.is_leaving(); };
-    membership.before_left = [this] { return witness->until_free(); };
+    membership.after_left = [this] { return witness->until_free(); };
 }
 
 awaitable<void> Daemon::Parts::publish() {

@@ -117,6 +117,12 @@ def test_the_witness_is_handed_over_when_its_member_leaves(two: Administrator) -
     two.lab.wait(lambda: holder(two, other) == other, f"{other} to have the witness", 30, 0.2)
     checked = two.ssictl(other, "pdr", "check")
     assert checked.returncode == 0, checked.stdout
+    # The last one leaves in order too, and comes back alone.
+    left = two.ssictl(other, "member", "leave")
+    assert left.returncode == 0, left.stderr
+    assert holder(two, other) is None
+    two.lab.exec(other, "systemctl", "restart", "ssid")
+    two.wait_states(other, 60, **{first: "Down", other: "Joined"})
 
 
 def test_a_member_that_cannot_write_its_slot_runs_no_witness_and_no_guest_is_harmed(two: Administrator) -> None:

@@ -100,11 +100,15 @@ TEST(WitnessPlan, a_boot_that_another_means_to_fence_waits_for_the_outcome_SAFET
     EXPECT_EQ(plan_witness(situation), WitnessStep::kClaim);
 }
 
-TEST(WitnessPlan, who_is_not_joined_takes_it_from_nobody) {
+TEST(WitnessPlan, who_is_not_joined_takes_what_is_free_and_fences_nobody_for_it) {
     auto situation = seen(party(2), 2);
-    situation.may_take = true;
     situation.life = Incarnation{};
-    EXPECT_EQ(plan_witness(situation), WitnessStep::kNothing);
+    situation.may_fence = true;
+    EXPECT_EQ(plan_witness(situation), WitnessStep::kNothing) << "the others may be booting, as this one was";
+    situation.may_take = true;
+    EXPECT_EQ(plan_witness(situation), WitnessStep::kClaim) << "after a power cut of all it may be alone";
+    situation.lock.data.reset();
+    EXPECT_EQ(plan_witness(situation), WitnessStep::kNothing) << "no cluster begins with its witness";
 }
 
 TEST(WitnessPlan, who_leaves_stops_it_first_and_then_frees_the_lock) {

@@ -81,9 +81,11 @@ WitnessStep plan_witness(const WitnessSituation& situation) {
         return situation.runs ? WitnessStep::kStop : WitnessStep::kRelease;
     }
     if (is_ours) return as_holder(situation);
-    if (situation.life == Incarnation{}) return WitnessStep::kNothing;
-    if (situation.may_take) return WitnessStep::kClaim;
-    return situation.may_fence ? WitnessStep::kFence : WitnessStep::kNothing;
+    const bool is_joined = situation.life != Incarnation{};
+    // One that is not Joined, after a power cut of all, may need the witness to become so; but not to begin a cluster.
+    if (situation.may_take && (is_joined || situation.lock.data)) return WitnessStep::kClaim;
+    // Who has just booted itself does not know how long the others' boots take.
+    return situation.may_fence && is_joined ? WitnessStep::kFence : WitnessStep::kNothing;
 }
 
 }  // namespace ssi::cluster

@@ -162,8 +162,6 @@ boost::asio::awaitable<Result<void>> Membership::leave_now(const MemberLife& lif
     if (!strays) co_return std::unexpected(strays.error());
     for (const auto& stray : *strays)
         if (done = co_await guard_.revoke(stray.guest, stray.run, true); !done) co_return done;
-    if (before_left)
-        if (done = co_await before_left(); !done) co_return done;
     co_return co_await view_.commit([life](const ClusterState& state) { return decide_left(state, life); });
 }
 
@@ -184,6 +182,8 @@ boost::asio::awaitable<Result<void>> Membership::leave() {
     life_.reset();
     if (auto cleared = boot_.clear(); !cleared)
         log::warning("this host joins again only after a reboot", cleared.error());
+    if (after_left)
+        if (auto ended = co_await after_left(); !ended) log::warning("this member has left", ended.error());
     log::notice(std::format("{} left the cluster in order", own_.str()), {{"SSI_MEMBER", own_.str()}});
     co_return Result<void>{};
 }

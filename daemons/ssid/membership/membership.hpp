@@ -51,8 +51,9 @@ class Membership {
     /// Asked before each admission; an Error leaves this member Isolated with its text, and it is asked again. Not
     /// asked when ssid alone was restarted: guests may run then.
     std::function<Result<void>(const ClusterState&)> may_join = [](const ClusterState&) { return Result<void>{}; };
-    /// Called in an orderly leave before this member is Down: gives up what it does for the cluster. May be empty.
-    std::function<boost::asio::awaitable<Result<void>>()> before_left;
+    /// Called in an orderly leave once this member is Down, before the answer: ends what it does for the cluster. Not
+    /// earlier: the last one to leave needs the witness to say that it has left. May be empty.
+    std::function<boost::asio::awaitable<Result<void>>()> after_left;
 
     static constexpr std::chrono::seconds kLeavePatience{15};
 

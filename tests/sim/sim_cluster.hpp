@@ -79,8 +79,8 @@ class Host {
     /// The device, or the supervisor: gone, and whatever was armed with it. Not while the machine stands still.
     void break_watchdog();
     void mend_watchdog() { watchdog_is_broken_ = false; }
-    /// SAFETY 13 b assumes that nothing else goes wrong with a machine in the T_lease after its watchdog broke, until that
-    /// was announced or its writers are stopped: it does not stand still, and what is killed dies.
+    /// SAFETY 13 b assumes that nothing else goes wrong with a machine in the T_lease after its watchdog broke, until
+    /// that was announced or its writers are stopped: it does not stand still, and what is killed dies.
     [[nodiscard]] bool is_helpless() const;
     std::map<std::int64_t, Qemu> qemus;
     std::set<GuestName> migrating;  ///< Out of this host.
@@ -107,7 +107,7 @@ class Host {
     int boots_ = 0;
     BootTime fed_{};  // the watchdog
     bool watchdog_is_broken_ = false;
-    BootTime broke_{};  // the watchdog
+    BootTime broke_{};                                     // the watchdog
     std::optional<BootTime> lease_end_;                    // by the signs alone
     std::map<std::int64_t, BootTime> to_be_ended_;         // QEMUs, and when at the latest
     BootTime begun_{};                                     // the write to the slot that was made last

@@ -281,16 +281,20 @@ std::optional<VoterStanding> Daemon::Parts::witness_standing() {
     const bool lives = life && life->incarnation == holder.incarnation && state.fence(holder.member) == nullptr &&
                        !watch.unheard().contains(holder.member);
     if (!lives) return VoterStanding::kUnknown;
+    if (witness_seat(voters->seats()) != WitnessSeat::kUsed) return VoterStanding::kLive;
     // Its data are nowhere, and yet it has voted: it can never do so again.
-    const bool is_lost = !lock->data && witness_seat(voters->seats()) == WitnessSeat::kUsed;
-    return is_lost ? VoterStanding::kGone : VoterStanding::kLive;
+    if (!lock->data) return VoterStanding::kGone;
+    const auto* slot = pdr.slot(holder.member);
+    return slot != nullptr && slot->serves_witness ? VoterStanding::kLive : VoterStanding::kUnknown;
 }
 
 /// What was seen of it on the PDR: the engine's sign of it cannot be seen without a majority.
 HolderSigns Daemon::Parts::signs_of(const MemberName& holder) {
     const auto now = clock.now();
     HolderSigns signs;
-    signs.is_silent = pdr.stands_still(holder, now, config.timing.fence);
+    // Its other sign cannot be heard here: longer than T_fence, for a slow path alone shall not end a member. The
+    // witness is dead by then, whatever becomes of its member (SAFETY 9).
+    signs.is_silent = pdr.stands_still(holder, now, config.timing.lease + config.timing.beat);
     signs.dead_after = pdr.dead_after(holder);
     const auto* slot = pdr.slot(holder);
     if (signs.dead_after && slot != nullptr && pdr.is_dead_by_time({holder, slot->incarnation}, now))
@@ -335,7 +339,7 @@ void Daemon::Parts::open_witness() {
         co_return status.has_value();
     };
     witness->life = [this] { return membership.life() ? membership.life()->incarnation : Incarnation{}; };
-    witness->is_leaving = [this] { return membership.is_leaving(); };
+    witness->has_left = [this] { return membership.has_left(); };
     membership.after_left = [this] { return witness->until_free(); };
 }
 

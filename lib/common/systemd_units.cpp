@@ -44,7 +44,7 @@ SystemdUnits::SystemdUnits(Bus& bus) : bus_(bus), jobs_(std::make_shared<Jobs>()
     if (!subscribed) log::error("systemd's jobs cannot be followed", subscribed.error());
 }
 
-asio::awaitable<Result<void>> SystemdUnits::run_job(std::string method, std::string unit,
+asio::awaitable<Result<void>> SystemdUnits::run_job(std::string method, std::string unit, std::string mode,
                                                     std::chrono::milliseconds timeout) {
     const auto jobs = jobs_;
     asio::steady_timer deadline(co_await asio::this_coro::executor, timeout);
@@ -60,7 +60,7 @@ asio::awaitable<Result<void>> SystemdUnits::run_job(std::string method, std::str
 
     std::vector<std::string> arguments;
     arguments.push_back(unit);
-    arguments.emplace_back("replace");
+    arguments.push_back(std::move(mode));
     const auto job = co_await bus_.call(manager(), method, std::move(arguments), timeout);
     if (!job) co_return std::unexpected(job.error());
     while (!jobs->results.contains(*job)) {
@@ -80,11 +80,12 @@ asio::awaitable<Result<void>> SystemdUnits::run_job(std::string method, std::str
 }
 
 asio::awaitable<Result<void>> SystemdUnits::start(std::string unit, std::chrono::milliseconds timeout) {
-    return run_job("StartUnit", std::move(unit), timeout);
+    return run_job("StartUnit", std::move(unit), "replace", timeout);
 }
 
 asio::awaitable<Result<void>> SystemdUnits::stop(std::string unit, std::chrono::milliseconds timeout) {
-    auto stopped = co_await run_job("StopUnit", std::move(unit), timeout);
+    // While the host shuts down, systemd has queued its stop behind ours, and we wait for it here.
+    auto stopped = co_await run_job("StopUnit", std::move(unit), "ignore-dependencies", timeout);
     if (!stopped && stopped.error().object == kNoSuchUnit) co_return Result<void>{};
     co_return stopped;
 }

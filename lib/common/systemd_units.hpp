@@ -19,12 +19,12 @@ class SystemdUnits {
     /// Starts a unit ("ssi-etcd.service") and waits until its job is done; at once when it runs already. Errors:
     /// kSystemFailed with systemd's result, kTimedOut (the job goes on), kDaemonUnreachable.
     boost::asio::awaitable<Result<void>> start(std::string unit, std::chrono::milliseconds timeout);
-    /// As start(); a unit that is not loaded is stopped.
+    /// As start(); a unit that is not loaded is stopped. At once, whatever is to be stopped before it.
     boost::asio::awaitable<Result<void>> stop(std::string unit, std::chrono::milliseconds timeout);
 
   private:
     struct Jobs;
-    boost::asio::awaitable<Result<void>> run_job(std::string method, std::string unit,
+    boost::asio::awaitable<Result<void>> run_job(std::string method, std::string unit, std::string mode,
                                                  std::chrono::milliseconds timeout);
     Bus& bus_;
     std::shared_ptr<Jobs> jobs_;

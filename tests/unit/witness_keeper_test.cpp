@@ -36,19 +36,24 @@ struct Site final : UnitControl {
         };
         keeper.cut_power = [this](const MemberName& target) -> awaitable<Result<void>> {
             fenced.push_back(target.str());
+            if (agent_hangs) co_await clock.sleep(1h);
             if (!agent_works) co_return failure(ErrorCode::kFenceFailed, "no", target.str());
             co_return Result<void>{};
         };
         keeper.joining = []() -> awaitable<Result<EtcdStart>> { co_return EtcdStart{"existing", "witness=x"}; };
         keeper.serves = [this]() -> awaitable<bool> { co_return answers; };
         keeper.life = [this] { return Incarnation{life}; };
-        keeper.is_leaving = [this] { return leaving; };
+        keeper.has_left = [this] { return left; };
         boost::asio::co_spawn(io, keeper.run(), [](const std::exception_ptr& thrown) {
             if (thrown) std::rethrow_exception(thrown);
         });
     }
 
     awaitable<Result<void>> start(std::string unit) override {
+        if (unit == kWitnessCloseUnit) {
+            if (!in_use) std::filesystem::remove(places.working_directory / "loop");
+            co_return Result<void>{};
+        }
         EXPECT_EQ(unit, kWitnessUnit);
         std::ofstream(places.working_directory / "pid") << ::getpid() << '\n';
         ++starts;
@@ -82,9 +87,11 @@ struct Site final : UnitControl {
     HolderSigns signs;
     std::vector<std::string> fenced;
     bool agent_works = true;
+    bool agent_hangs = false;
     bool disarmed = false;
     bool answers = true;
-    bool leaving = false;
+    bool left = false;
+    bool in_use = false;  ///< The area cannot be closed.
     std::uint64_t life = 1;
     int starts = 0;
     WitnessKeeper keeper;
@@ -105,7 +112,7 @@ class WitnessKeeperTest : public ::testing::Test {
         config_.pdr.device = device;
         config_.timing.beat = 5ms;
         config_.timing.silence = 20ms;
-        config_.timing.fence = 20ms;
+        config_.timing.lease = 500ms;
         config_.timing.scale = 0.01;
         for (int number = 1; number <= 2; ++number)
             config_.members.push_back(
@@ -206,6 +213,38 @@ TEST_F(WitnessKeeperTest, an_agent_that_fails_leaves_the_witness_where_it_is_and
     EXPECT_TRUE(agreed(2, 2));
 }
 
+TEST_F(WitnessKeeperTest, an_intent_whose_ssid_ended_over_it_bars_nobody_for_ever) {
+    begin_at_2();
+    at(1).facts.reset();
+    at(1).agent_hangs = true;
+    at(1).signs.is_silent = true;
+    ASSERT_TRUE(until([&] { return !at(1).fenced.empty(); }));
+    sites_[0].reset();
+    sites_[0] = std::make_unique<Site>(config_, 1, root(1));
+    ASSERT_TRUE(until([&] { return at(2).keeper.lock() && at(2).keeper.lock()->fencing; }));
+    EXPECT_TRUE(until([&] { return at(2).keeper.lock() && !at(2).keeper.lock()->fencing; }));
+    EXPECT_TRUE(agreed(2, 2));
+}
+
+TEST_F(WitnessKeeperTest, nothing_is_copied_into_an_area_whose_file_system_is_still_in_use_R3) {
+    begin_at_2();
+    at(1).in_use = true;
+    std::filesystem::create_directories(at(1).places.working_directory);
+    std::ofstream(at(1).places.working_directory / "loop") << "/dev/loop7\n";
+    at(2).left = true;
+    at(1).facts = WitnessKeeper::ClusterFacts{at(1).name, false, WitnessSeat::kUsed};
+    ASSERT_TRUE(until([&] { return at(2).keeper.lock() && !at(2).keeper.lock()->witness; }));
+    EXPECT_FALSE(until([&] { return at(1).starts > 0; }, 300ms));
+    at(1).in_use = false;
+    EXPECT_TRUE(until([&] { return at(1).starts > 0; })) << "it is closed when that works";
+}
+
+TEST_F(WitnessKeeperTest, a_cluster_that_wants_no_witness_any_more_stops_it_and_frees_the_lock) {
+    begin_at_2();
+    config_.pdr.witness = false;
+    EXPECT_TRUE(until([&] { return !at(2).runs() && at(1).keeper.lock() && !at(1).keeper.lock()->witness; }));
+}
+
 TEST_F(WitnessKeeperTest, a_silent_holder_is_not_fenced_while_an_operator_has_disarmed_fencing) {
     begin_at_2();
     sites_.pop_back();
@@ -265,7 +304,7 @@ TEST_F(WitnessKeeperTest, silence_before_a_run_was_seen_says_nothing_of_it) {
 
 TEST_F(WitnessKeeperTest, who_leaves_stops_it_and_frees_it_and_another_takes_it) {
     begin_at_2();
-    at(2).leaving = true;
+    at(2).left = true;
     for (const auto& site : sites_) site->facts->home = at(1).name;
     bool freed = false;
     boost::asio::co_spawn(at(2).io, at(2).keeper.until_free(),

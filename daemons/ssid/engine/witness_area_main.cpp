@@ -203,8 +203,20 @@ Result<void> close_area(const Area& area) {
     return wait_released();
 }
 
+std::int64_t boot_time_ms() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000;
+}
+
+std::unexpected<ssi::Error> too_late(const Area& area) {
+    return ssi::failure(ssi::ErrorCode::kTimedOut, "the start took so long that the lock may be another member's",
+                        area.device, "none is needed: ssid tries again");
+}
+
 Result<void> open_area(const Area& area) {
     if (auto closed = close_area(area); !closed) return closed;
+    if (boot_time_ms() >= area.until_ms) return too_late(area);
     const auto loop = attach(area);
     if (!loop) return std::unexpected(loop.error());
     if (auto noted = ssi::write_durably(kLoop, loop->path); !noted) return noted;
@@ -230,23 +242,17 @@ Result<void> open_area(const Area& area) {
     return {};
 }
 
-std::int64_t boot_time_ms() {
-    timespec time{};
-    ::clock_gettime(CLOCK_BOOTTIME, &time);
-    return std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000;
-}
-
 /// Does not return when all is well.
 Result<void> become_etcd(const Area& area) {
+    // Open for as long as etcd runs, so that the area stays mounted: beside it, it would vote into memory, and forget
+    // (R3).
+    const int mounted = ::open(area.mount_point.c_str(), O_RDONLY | O_DIRECTORY);
     struct statfs place{};
-    // Beside the area it would vote into memory, and forget (R3).
-    if (::statfs(area.mount_point.c_str(), &place) != 0 || place.f_type != EXT4_SUPER_MAGIC)
+    if (mounted < 0 || ::fstatfs(mounted, &place) != 0 || place.f_type != EXT4_SUPER_MAGIC)
         return ssi::failure(ssi::ErrorCode::kSystemFailed, "the witness's area is not mounted", area.mount_point);
     // Before the look at the clock: what is late after that is killed by ssi-guard, which knows the process by then.
     if (auto noted = ssi::write_durably(kPid, std::to_string(::getpid()) + "\n"); !noted) return noted;
-    if (boot_time_ms() >= area.until_ms)
-        return ssi::failure(ssi::ErrorCode::kTimedOut, "the start took so long that the lock may be another member's",
-                            area.device, "none is needed: ssid tries again");
+    if (boot_time_ms() >= area.until_ms) return too_late(area);
     ::execl("/usr/bin/etcd", "etcd", "--config-file", "etcd.json", nullptr);
     return ssi::system_failure("run /usr/bin/etcd", "/usr/bin/etcd", errno);
 }

@@ -16,6 +16,7 @@
 namespace ssi::cluster {
 
 inline constexpr auto kWitnessUnit = "ssi-witness.service";
+inline constexpr auto kWitnessCloseUnit = "ssi-witness-close.service";
 /// In the working directory of this member's etcd: the way to the witness's client socket, wherever it runs.
 inline constexpr auto kWitnessClient = "witness-client";
 

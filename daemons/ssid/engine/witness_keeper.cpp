@@ -18,12 +18,13 @@ constexpr auto kFetchTime = 60s;
 /// SAFETY 10. Scaled by timing.scale.
 constexpr auto kUnfitTime = 30s;
 constexpr auto kRetry = 1s;
+constexpr auto kStartPause = 5s;  // after one that failed
 constexpr auto kIdle = 10s;
 
 std::shared_ptr<WitnessVolume> volume_of(const SystemConfig& config, MemberSlot own, const WitnessPlaces& places) {
     const auto uuid = GuestUuid::parse(config.cluster_uuid);
     const auto reserved = MemberName::parse(kWitnessName);
-    if (config.pdr.device.empty() || !config.pdr.witness || config.members.size() < 2 || !uuid) return nullptr;
+    if (config.pdr.device.empty() || config.members.size() < 2 || !uuid) return nullptr;
     if (!reserved || config.find(*reserved) != nullptr)
         return nullptr;  // a member has its name: nobody could be told apart
     return std::make_shared<WitnessVolume>(
@@ -63,14 +64,17 @@ awaitable<void> WitnessKeeper::run() {
 }
 
 bool WitnessKeeper::has_areas() const {
-    const auto areas = areas_.value_or(0);
-    return std::ranges::count_if(config_.members, [&](const auto& member) { return member.slot.number() <= areas; }) >=
-           2;
+    const auto has_area = [&](const MemberConfig& member) { return member.slot.number() <= areas_.value_or(0); };
+    return config_.pdr.witness && std::ranges::count_if(config_.members, has_area) >= 2;
+}
+
+bool WitnessKeeper::is_ours() const {
+    return lock_ && lock_->witness && lock_->witness->slot == slot_;
 }
 
 /// A volume without areas may get some (it was made larger), but not soon.
 std::chrono::milliseconds WitnessKeeper::pause_after(bool well) const {
-    if (areas_ && !has_areas()) return kIdle;
+    if (areas_ && !has_areas() && !is_ours()) return kIdle;
     return well ? config_.timing.beat : std::max<std::chrono::milliseconds>(kRetry, config_.timing.beat);
 }
 
@@ -85,10 +89,7 @@ void WitnessKeeper::report(const Result<void>& done) {
 
 awaitable<Result<void>> WitnessKeeper::until_free() {
     const auto deadline = clock_.now() + 4 * kLockTime;
-    const auto is_here = [&] {
-        return witness_process(places_) || (lock_ && lock_->witness && lock_->witness->slot == slot_);
-    };
-    while (volume_ && is_here()) {
+    while (volume_ && (witness_process(places_) || is_ours())) {
         if (clock_.now() >= deadline)
             co_return failure(ErrorCode::kTimedOut, "this member still holds the witness: " + trouble_, own_.str(),
                               "try again");
@@ -107,15 +108,34 @@ awaitable<Result<void>> WitnessKeeper::look() {
     lock_ = view->lock;
     areas_ = view->areas;
     note_run();
-    if (!has_areas()) co_return Result<void>{};
+    const bool runs = witness_process(places_).has_value();
+    if (!has_areas() && !runs && !is_ours()) co_return Result<void>{};
     // What the boot of this host before left in the disk's queue has landed by then, and hurts neither our lock block
     // nor our area (SAFETY, assumption of 13).
     if (clock_.now().time_since_epoch() < config_.timing.lease + config_.timing.watchdog + 2s) co_return Result<void>{};
     const auto holder = lock_->witness ? std::optional(lock_->witness->member) : std::nullopt;
     if (auto pointed = point_to_witness(places_, own_, holder); !pointed) co_return pointed;
+    // Nothing is copied into an area whose file system may still write to it, nor is the lock freed.
+    if (!runs && !area_is_closed(places_))
+        if (auto closed = co_await close_area(); !closed) co_return closed;
+    if (lock_->fencing && is_left_open(*lock_->fencing))
+        co_return co_await change_lock({0, lock_->witness, lock_->data, std::nullopt, lock_->run});
     const auto now = co_await situation();
     if (!now) co_return std::unexpected(now.error());
     co_return co_await act(plan_witness(*now));
+}
+
+awaitable<Result<void>> WitnessKeeper::close_area() {
+    if (auto closed = co_await units_.start(kWitnessCloseUnit); !closed) co_return closed;
+    if (area_is_closed(places_)) co_return Result<void>{};
+    co_return failure(ErrorCode::kSystemFailed, "the witness's file system is still in use", places_.area.native(),
+                      "see who has it open: fuser -vm " + places_.area.native());
+}
+
+/// An intent of ours that no fencing stands behind any more: that ssid ended, or the PDR did not take it back. It would
+/// bar its target for ever.
+bool WitnessKeeper::is_left_open(const pdr::FencingIntent& intent) const {
+    return intent.by.slot == slot_ && fenced_ != lock_->generation && !signs(intent.target.member).is_silent;
 }
 
 void WitnessKeeper::note_run() {
@@ -128,7 +148,7 @@ HolderSigns WitnessKeeper::signs_of_run() const {
     const auto known = clock_.now() - run_->since;
     auto holder = signs(lock_->witness->member);
     holder.still = std::min(holder.still, known);
-    holder.is_silent = holder.is_silent && known >= config_.timing.fence;
+    holder.is_silent = holder.is_silent && known >= config_.timing.lease + config_.timing.beat;
     return holder;
 }
 
@@ -140,13 +160,13 @@ awaitable<Result<WitnessSituation>> WitnessKeeper::situation() {
     if (runs) is_served = co_await serves();
     const auto now = clock_.now();
     const auto facts = cluster(*lock_, *areas_);
-    const bool holds = lock_->witness && lock_->witness->slot == slot_;
+    const bool holds = is_ours();
 
     WitnessSituation situation{.own = slot_, .lock = *lock_, .life = life()};
     situation.claimed = *claim && lock_->generation >= **claim;
     situation.runs = runs;
-    situation.must_yield =
-        is_leaving() || is_unfit(facts.has_value(), holds, is_served) || (facts && holds && facts->should_move);
+    situation.must_yield = !has_areas() || has_left() || is_unfit(facts.has_value(), holds, is_served) ||
+                           (facts && holds && facts->should_move);
     if (facts) {
         situation.seat = facts->seat;
         const bool is_to_be_had = !lock_->witness || (facts->holder_is_gone && is_still_gone(signs_of_run()));
@@ -168,17 +188,22 @@ awaitable<Result<WitnessSituation>> WitnessKeeper::situation() {
 
 /// SAFETY 10, as far as ssid sees it.
 bool WitnessKeeper::is_unfit(bool has_majority, bool holds, bool is_served) {
-    if (has_majority) gave_up_ = false;
+    const auto now = clock_.now();
+    const auto patience = kUnfitTime * config_.timing.scale;
+    // What was wrong may be mended, and nobody else has wanted it since.
+    if (has_majority || (gave_up_ && !lock_->witness && now - *gave_up_ >= 2 * patience)) gave_up_.reset();
     if (!holds || (has_majority && (is_served || !lock_->data))) {
         unfit_since_.reset();
-        return gave_up_;
+        return gave_up_.has_value();
     }
-    if (!unfit_since_) unfit_since_ = clock_.now();
-    if (clock_.now() - *unfit_since_ >= kUnfitTime * config_.timing.scale) gave_up_ = true;
-    return gave_up_;
+    if (!unfit_since_) unfit_since_ = now;
+    if (now - *unfit_since_ >= patience) gave_up_ = now;
+    return gave_up_.has_value();
 }
 
 awaitable<Result<void>> WitnessKeeper::act(WitnessStep step) {
+    const bool is_start = step == WitnessStep::kFetch || step == WitnessStep::kBegin || step == WitnessStep::kStart;
+    if (is_start && failed_ && clock_.now() - failed_->at < kStartPause) co_return std::unexpected(failed_->why);
     switch (step) {
         case WitnessStep::kFence:
             co_return co_await fence();
@@ -292,17 +317,13 @@ awaitable<Result<void>> WitnessKeeper::start(bool begin) {
     if (auto written = write_witness_start(config_, own_, places_, run); !written) co_return written;
     if (auto pointed = point_to_witness(places_, own_, own_); !pointed) co_return pointed;
     log::notice("the witness starts here", {{"SSI_MEMBER", own_.str()}});
-    co_return co_await units_.start(kWitnessUnit);
+    auto started = co_await units_.start(kWitnessUnit);
+    failed_.reset();
+    if (!started) failed_ = Failure{clock_.now(), started.error()};
+    co_return started;
 }
 
 awaitable<Result<void>> WitnessKeeper::release() {
-    // The taker copies what is on the disk.
-    if (!area_is_closed(places_)) {
-        if (auto stopped = co_await units_.stop(kWitnessUnit); !stopped) co_return stopped;
-        if (!area_is_closed(places_))
-            co_return failure(ErrorCode::kSystemFailed, "the witness's file system is still in use",
-                              places_.area.native(), "see who has it open: fuser -vm " + places_.area.native());
-    }
     auto freed = co_await change_lock({0, std::nullopt, lock_->data, lock_->fencing, lock_->run});
     if (freed) forget_claim(places_);
     co_return freed;

@@ -24,7 +24,7 @@ class WitnessKeeper {
 
     /// For ever; at once at an end where the cluster has no PDR.
     boost::asio::awaitable<void> run();
-    /// Waits until this member does not hold the lock: before an orderly leave. Error: kTimedOut.
+    /// Waits until this member does not hold the lock: after an orderly leave. Error: kTimedOut.
     boost::asio::awaitable<Result<void>> until_free();
 
     /// What a majority knows. `lock`: who holds the witness.
@@ -48,16 +48,19 @@ class WitnessKeeper {
     std::function<boost::asio::awaitable<bool>()> serves;
     /// This member's incarnation; 0: not Joined.
     std::function<Incarnation()> life;
-    std::function<bool()> is_leaving;
+    std::function<bool()> has_left;
 
     /// The lock as it was read last; none: not yet, or not now.
     [[nodiscard]] const std::optional<pdr::LockRecord>& lock() const { return lock_; }
-    /// Two members at least have a witness area, so that this cluster has a witness.
+    /// Two members at least have a witness area, and system.toml wants it: this cluster has a witness.
     [[nodiscard]] bool has_areas() const;
 
   private:
     boost::asio::awaitable<Result<void>> look();
     boost::asio::awaitable<Result<WitnessSituation>> situation();
+    boost::asio::awaitable<Result<void>> close_area();
+    [[nodiscard]] bool is_ours() const;
+    [[nodiscard]] bool is_left_open(const pdr::FencingIntent& intent) const;
     void note_run();
     [[nodiscard]] HolderSigns signs_of_run() const;
     [[nodiscard]] bool is_unfit(bool has_majority, bool holds, bool is_served);
@@ -91,7 +94,12 @@ class WitnessKeeper {
     std::optional<Run> run_;
     BootTime born_;
     std::optional<BootTime> unfit_since_;
-    bool gave_up_ = false;                 ///< SAFETY 10: until there is a majority again.
+    std::optional<BootTime> gave_up_;  ///< SAFETY 10. Not for ever: it may be what a majority lacks.
+    struct Failure {
+        BootTime at;
+        Error why;
+    };
+    std::optional<Failure> failed_;        ///< To start it, the last time.
     std::optional<std::uint64_t> fenced_;  ///< Generation of the intent whose target is off.
     Notifier looked_;
     std::string trouble_;

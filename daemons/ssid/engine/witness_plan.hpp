@@ -15,7 +15,7 @@ namespace ssi::cluster {
 struct HolderSigns {
     std::chrono::milliseconds still{0};                   ///< Its slot did not move for so long, in fresh passes.
     std::optional<std::chrono::milliseconds> dead_after;  ///< T_dead, if an armed hardware watchdog guards it.
-    bool is_silent = false;                               ///< Neither sign for T_fence and more: it may be fenced.
+    bool is_silent = false;                               ///< Still for longer than T_lease: it may be fenced.
     bool is_off = false;  ///< A fence agent or the operator said so, and its slot has not moved since.
 };
 

@@ -43,8 +43,8 @@ class Membership {
     /// killed.
     boost::asio::awaitable<Result<void>> leave();
 
-    /// An orderly leave is under way, or done.
-    [[nodiscard]] bool is_leaving() const { return leaving_ || has_left_; }
+    /// In order, since this ssid began.
+    [[nodiscard]] bool has_left() const { return has_left_; }
 
     /// Called after each committed beat with the time before its submission, from which a renewal counts (SAFETY 5).
     std::function<void(BootTime begun)> on_beat;

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from administrator import Administrator
 from ssilab import Lab
+from ssilab.processes import run
 
 
 def _cluster(members: int) -> Iterator[Administrator]:
@@ -46,11 +47,16 @@ def three() -> Iterator[Administrator]:
         yield _whole(cluster)
 
 
+def seats(admin: Administrator, member: str) -> dict[str, dict]:
+    """The engine's voters and learners, as `member` sees them."""
+    done = admin.ssictl(member, "engine", "status", "--json")
+    return {seat["name"]: seat for seat in json.loads(done.stdout)["voters"]} if done.returncode == 0 else {}
+
+
 def voters(admin: Administrator, member: str) -> int:
     """How many vote and answer, as `member` sees it; 0 without the witness."""
-    done = admin.ssictl(member, "engine", "status", "--json")
-    seats = json.loads(done.stdout)["voters"] if done.returncode == 0 else []
-    voting = [seat["name"] for seat in seats if seat["role"] == "voter" and seat["started"] and not seat["fault"]]
+    voting = [name for name, seat in seats(admin, member).items()
+              if seat["role"] == "voter" and seat["started"] and not seat["fault"]]
     return len(voting) if "witness" in voting else 0
 
 
@@ -65,6 +71,11 @@ def holder(admin: Administrator, member: str) -> str | None:
 
 def witness_runs(admin: Administrator, member: str) -> bool:
     return admin.lab.try_exec(member, "systemctl", "is-active", "ssi-witness").stdout.strip() == "active"
+
+
+def journal(admin: Administrator, member: str) -> str:
+    """What ssid said there, in all boots."""
+    return run(*admin.lab.logs(member, "ssid"))
 
 
 def kill_and_see_the_other_go_on(admin: Administrator, dead: str, guest: str) -> float:
@@ -112,9 +123,12 @@ def test_of_two_members_the_one_with_the_witness_goes_on_alone(two: Administrato
 def test_the_witness_is_handed_over_when_its_member_leaves(two: Administrator) -> None:
     first = holder(two, "MEMBER1")
     other = next(name for name in two.lab.members if name != first)
+    before = len(journal(two, other))
     two.lab.shutdown(first)
     two.wait_states(other, 60, **{first: "Down", other: "Joined"})
     two.lab.wait(lambda: holder(two, other) == other, f"{other} to have the witness", 30, 0.2)
+    assert "the witness is free" in journal(two, first), "it was freed, not left behind"
+    assert "fence agent" not in journal(two, other)[before:], "who left in order is not fenced"
     checked = two.ssictl(other, "pdr", "check")
     assert checked.returncode == 0, checked.stdout
     # The last one leaves in order too, and comes back alone.
@@ -130,7 +144,7 @@ def test_a_member_that_cannot_write_its_slot_runs_no_witness_and_no_guest_is_har
     two.lab.guest_create("g3")
     with_witness = holder(two, "MEMBER1")
     other = next(name for name in two.lab.members if name != with_witness)
-    run = two.start(with_witness, "g3")
+    boot = two.start(with_witness, "g3")
     assert witness_runs(two, with_witness)
     slots = two.document(other, "pdr", "show")["slots"]
     assert [slot["member"] for slot in slots if slot["witness_serving"]] == [with_witness]
@@ -142,7 +156,27 @@ def test_a_member_that_cannot_write_its_slot_runs_no_witness_and_no_guest_is_har
     two.lab.wait_ticking("g3")
     two.lab.lun_heal(with_witness, "pdr")
     two.lab.wait(lambda: any(witness_runs(two, name) for name in two.lab.members), "a witness again", 60, 0.5)
-    two.assert_no_tick_lost("g3", run)
+    two.assert_no_tick_lost("g3", boot)
+
+
+def test_the_witness_is_switched_off_and_begun_anew(two: Administrator) -> None:
+    path = "/etc/ssi/system.toml"
+    text = two.lab.exec("MEMBER1", "cat", path)
+
+    def use(text: str) -> None:
+        for member in two.lab.members:
+            two.lab.exec(member, "tee", path, input_text=text)
+            two.lab.exec(member, "systemctl", "restart", "ssid")
+
+    use(text.replace("[pdr]", "[pdr]\nwitness = false"))
+    def is_gone() -> bool:
+        left = seats(two, "MEMBER1")
+        return bool(left) and "witness" not in left and holder(two, "MEMBER1") is None
+
+    two.lab.wait(is_gone, "no witness any more", 60, 0.5)
+    assert not any(witness_runs(two, member) for member in two.lab.members)
+    use(text)
+    _whole(two)
 
 
 def test_of_three_members_any_may_die_and_the_others_keep_the_majority(three: Administrator) -> None:
@@ -151,8 +185,8 @@ def test_of_three_members_any_may_die_and_the_others_keep_the_majority(three: Ad
         three.lab.crash(dead)
         for name in alive:
             three.wait_states(name, 60, **{dead: "Down", **{other: "Joined" for other in alive}})
-        journal = "".join(three.lab.exec(name, "journalctl", "-u", "ssid", "-b", "--no-pager") for name in alive)
-        assert "without a majority" not in journal, "nobody had to take over in need"
+        said = "".join(journal(three, name) for name in alive)
+        assert "without a majority" not in said, "nobody had to take over in need"
         three.lab.boot(dead)
         three.wait_joined()
         three.lab.wait(lambda: voters(three, "MEMBER1") == 3, "three voters again", 90, 0.5)

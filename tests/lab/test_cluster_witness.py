@@ -177,6 +177,7 @@ def test_the_witness_is_switched_off_and_begun_anew(two: Administrator) -> None:
             two.lab.exec(member, "systemctl", "restart", "ssid")
 
     use(text.replace("[pdr]", "[pdr]\nwitness = false"))
+
     def is_gone() -> bool:
         left = seats(two, "MEMBER1")
         return bool(left) and "witness" not in left and holder(two, "MEMBER1") is None

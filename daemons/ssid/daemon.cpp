@@ -281,9 +281,11 @@ std::optional<VoterStanding> Daemon::Parts::witness_standing() {
     const bool lives = life && life->incarnation == holder.incarnation && state.fence(holder.member) == nullptr &&
                        !watch.unheard().contains(holder.member);
     if (!lives) return VoterStanding::kUnknown;
-    if (witness_seat(voters->seats()) != WitnessSeat::kUsed) return VoterStanding::kLive;
     // Its data are nowhere, and yet it has voted: it can never do so again.
-    if (!lock->data) return VoterStanding::kGone;
+    if (!lock->data && witness_seat(voters->seats()) == WitnessSeat::kUsed) return VoterStanding::kGone;
+    // Until it votes it is enough that its holder lives, who will start it.
+    const auto seat = std::ranges::find(voters->seats(), VoterKind::kWitness, &Seat::kind);
+    if (seat == voters->seats().end() || seat->is_learner) return VoterStanding::kLive;
     const auto* slot = pdr.slot(holder.member);
     return slot != nullptr && slot->serves_witness ? VoterStanding::kLive : VoterStanding::kUnknown;
 }

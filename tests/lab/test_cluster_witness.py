@@ -159,14 +159,6 @@ def test_a_member_that_cannot_write_its_slot_runs_no_witness_and_no_guest_is_har
     two.assert_no_tick_lost("g3", boot)
 
 
-def test_no_witness_runs_without_the_guard_and_it_is_back_with_it(two: Administrator) -> None:
-    at = holder(two, "MEMBER1")
-    two.lab.exec(at, "systemctl", "stop", "ssi-guard")
-    assert not witness_runs(two, at)
-    two.lab.wait(lambda: voters(two, "MEMBER1") == 3, "three voters again", 60, 0.5)
-    assert two.lab.exec(at, "systemctl", "is-active", "ssi-guard").strip() == "active"
-
-
 def test_the_witness_is_switched_off_and_begun_anew(two: Administrator) -> None:
     path = "/etc/ssi/system.toml"
     text = two.lab.exec("MEMBER1", "cat", path)

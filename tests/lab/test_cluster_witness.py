@@ -69,6 +69,11 @@ def holder(admin: Administrator, member: str) -> str | None:
     return witness["member"] if witness else None
 
 
+def holder_is_no_voter(admin: Administrator, member: str) -> bool:
+    at = holder(admin, member)
+    return voters(admin, member) == 3 and at is not None and at not in seats(admin, member)
+
+
 def witness_runs(admin: Administrator, member: str) -> bool:
     return admin.lab.try_exec(member, "systemctl", "is-active", "ssi-witness").stdout.strip() == "active"
 
@@ -182,12 +187,15 @@ def test_the_witness_is_switched_off_and_begun_anew(two: Administrator) -> None:
 
 def test_of_three_members_any_may_die_and_the_others_keep_the_majority(three: Administrator) -> None:
     for dead in three.lab.members:
+        # Else its death would cost two votes, and the others would have to take it over first.
+        three.lab.wait(lambda: holder_is_no_voter(three, "MEMBER1"), "the witness at one that does not vote", 90, 0.5)
         alive = [name for name in three.lab.members if name != dead]
         three.lab.crash(dead)
         for name in alive:
             three.wait_states(name, 60, **{dead: "Down", **{other: "Joined" for other in alive}})
         said = "".join(journal(three, name) for name in alive)
-        assert "without a majority" not in said, "nobody had to take over in need"
+        in_need = [line for line in said.splitlines() if "without a majority" in line]
+        assert not in_need, "nobody had to take over in need"
         three.lab.boot(dead)
         three.wait_joined()
         three.lab.wait(lambda: voters(three, "MEMBER1") == 3, "three voters again", 90, 0.5)

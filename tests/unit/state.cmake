@@ -3,6 +3,7 @@ ssi_unit_test(state_test
     state_domain_xml_test.cpp
     state_evidence_test.cpp
     state_guest_rules_test.cpp
+    state_lone_rules_test.cpp
     state_member_rules_test.cpp
     state_modes_test.cpp
     state_records_test.cpp

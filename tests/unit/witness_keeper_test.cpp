@@ -40,6 +40,10 @@ struct Site final : UnitControl {
             if (!agent_works) co_return failure(ErrorCode::kFenceFailed, "no", target.str());
             co_return Result<void>{};
         };
+        keeper.record_off = [this](const MemberName& target) -> awaitable<Result<void>> {
+            recorded.push_back(target.str());
+            co_return Result<void>{};
+        };
         keeper.joining = []() -> awaitable<Result<EtcdStart>> { co_return EtcdStart{"existing", "witness=x"}; };
         keeper.serves = [this]() -> awaitable<bool> { co_return answers; };
         keeper.life = [this] { return Incarnation{life}; };
@@ -86,6 +90,7 @@ struct Site final : UnitControl {
     std::optional<WitnessKeeper::ClusterFacts> facts;
     HolderSigns signs;
     std::vector<std::string> fenced;
+    std::vector<std::string> recorded;
     bool agent_works = true;
     bool agent_hangs = false;
     bool disarmed = false;
@@ -195,6 +200,7 @@ TEST_F(WitnessKeeperTest, without_a_majority_a_silent_holder_is_fenced_and_its_w
     taker.signs.is_silent = true;
     ASSERT_TRUE(until([&] { return taker.starts > 0; }));
     EXPECT_EQ(taker.fenced, std::vector<std::string>{"MEMBER2"});
+    EXPECT_EQ(taker.recorded, taker.fenced) << "so that another ssid need not fence it again";
     EXPECT_TRUE(agreed(1, 1));
     EXPECT_EQ(area(1), 'w') << "its data came with it";
     EXPECT_FALSE(taker.made_anew()) << "a witness that has voted never begins anew (R3)";

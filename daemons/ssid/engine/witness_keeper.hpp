@@ -36,12 +36,15 @@ class WitnessKeeper {
     };
     /// `areas`: the members of the slots up to it have one. None: no majority, as far as is known here.
     std::function<std::optional<ClusterFacts>(const pdr::LockRecord& lock, int areas)> cluster;
-    /// What this member sees of the holder by itself; `is_off`, and since when the run is known, is left to the keeper.
+    /// What this member sees of the holder by itself, and what it has recorded; since when the run is known is left to
+    /// the keeper.
     std::function<HolderSigns(const MemberName& holder)> signs;
     /// What operators said last, as far as is known here: fencing is disarmed, or the member in maintenance.
     std::function<Result<void>(const MemberName& target)> may_fence;
     /// Has a member switched off by the fence agents, while it is silent.
     std::function<boost::asio::awaitable<Result<void>>(const MemberName&)> cut_power;
+    /// Records on the PDR that an agent has done so.
+    std::function<boost::asio::awaitable<Result<void>>(const MemberName&)> record_off;
     /// With whom a witness begins that has never run.
     std::function<boost::asio::awaitable<Result<EtcdStart>>()> joining;
     /// The witness's process here answers as a voter that knows a leader.
@@ -52,6 +55,8 @@ class WitnessKeeper {
 
     /// The lock as it was read last; none: not yet, or not now.
     [[nodiscard]] const std::optional<pdr::LockRecord>& lock() const { return lock_; }
+    /// None: the cluster has no PDR, or one member.
+    [[nodiscard]] const std::shared_ptr<WitnessVolume>& volume() const { return volume_; }
     /// Two members at least have a witness area, and system.toml wants it: this cluster has a witness.
     [[nodiscard]] bool has_areas() const;
 

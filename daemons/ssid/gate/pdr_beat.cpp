@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "lib/common/pdr/verdict.hpp"
+
 namespace ssi::gate {
 
 /// What both threads hold; the mutex guards `record`, `ended` and the way home.
@@ -59,6 +61,8 @@ class Passes {
             if (!opened) return std::unexpected(opened.error());
             disk_ = *std::move(opened);
         }
+        // SAFETY 6: before anything that would renew the lease.
+        if (auto read = read_verdicts(record, pass); !read) return read;
         const auto slots = pdr::read_slots(*disk_, settings_.cluster);
         if (!slots) return std::unexpected(slots.error());
         for (const auto& [sign, fault] : *slots) {
@@ -78,6 +82,18 @@ class Passes {
             return done;
         }
         written_ = counter;
+        return {};
+    }
+
+    Result<void> read_verdicts(const pdr::SlotRecord& record, cluster::PdrPass& pass) {
+        const auto read = pdr::read_verdicts(*disk_, settings_.cluster);
+        if (!read) return std::unexpected(read.error());
+        if (read->fault) pass.fault = read->fault->text();
+        for (int slot = 1; slot <= pdr::kSlots; ++slot)
+            for (const auto& verdict : read->by[static_cast<std::size_t>(slot - 1)]) {
+                pass.names_us = pass.names_us || (verdict.member == record.member && verdict.boot == record.boot);
+                pass.verdicts.push_back({*MemberSlot::from(slot), verdict});
+            }
         return {};
     }
 

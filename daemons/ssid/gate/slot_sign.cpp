@@ -10,7 +10,7 @@ std::optional<std::chrono::milliseconds> SlotSign::dead_after() const {
     // do not run equally fast, and for the beat that passes before a change is seen.
     constexpr auto kSlack = 2s;
     const bool guarded = armed && watchdog_kind == pdr::WatchdogKind::kHardware;
-    if (lease == 0ms || lone) return std::nullopt;
+    if (lease == 0ms || (lone && !mutated(Mutation::kTimeAgainstLone))) return std::nullopt;
     if (!guarded && !mutated(Mutation::kUnarmedWatchdogAccepted)) return std::nullopt;
     return lease + watchdog + kSlack;
 }

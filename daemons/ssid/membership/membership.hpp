@@ -7,6 +7,7 @@
 
 #include "daemons/ssid/gate/guard_link.hpp"
 #include "daemons/ssid/membership/cluster_view.hpp"
+#include "daemons/ssid/membership/lone_watch.hpp"
 #include "daemons/ssid/membership/transition_watch.hpp"
 #include "lib/common/system_config.hpp"
 
@@ -73,6 +74,7 @@ class Membership {
     BootRecord& boot_;
     Clock& clock_;
     TransitionWatch transitions_;
+    LoneWatch lone_;
     std::optional<MemberLife> life_;
     std::optional<BootTime> last_beat_;
     std::uint64_t beats_ = 0;

@@ -55,6 +55,7 @@ Result<void> PdrWatch::is_dead_by_time(const MemberLife& life, BootTime now) con
     // The promise of another life says nothing of this one.
     if (said->incarnation != life.incarnation) return unproved("its slot is of another incarnation");
     const auto after = said->dead_after();
+    if (!after && said->lone) return unproved("its slot says that it is alone (LONE)");
     if (!after) return unproved("its slot says that it has no lease, or no armed hardware watchdog");
     if (!is_readable(now)) return unproved("the PDR cannot be read here");
     if (!still_for(signs_.at(life.member), *after, now))

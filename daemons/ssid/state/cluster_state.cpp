@@ -84,6 +84,7 @@ Result<void> ClusterState::put(const std::string& key, const std::string& value,
     if (kind == "fences") return put_record(fences_, name, value, modified);
     if (kind == "cluster" && name == "transition") return put_single(transition_, value, modified);
     if (kind == "cluster" && name == "disarmed") return put_single(disarmed_, value, modified);
+    if (kind == "cluster" && name == "lone") return put_single(lone_, value, modified);
     if (kind == "maintenance") return put_record(maintenances_, name, value, modified);
     if (kind == "directory") return put_record(directory_, name, value, modified);
     if (kind == "policies") return put_record(policies_, name, value, modified);
@@ -103,6 +104,7 @@ void ClusterState::erase(const std::string& key) {
     if (kind == "fences") erase_record(fences_, name);
     if (kind == "cluster" && name == "transition") transition_.reset();
     if (kind == "cluster" && name == "disarmed") disarmed_.reset();
+    if (kind == "cluster" && name == "lone") lone_.reset();
     if (kind == "maintenance") erase_record(maintenances_, name);
     if (kind == "directory") erase_record(directory_, name);
     if (kind == "policies") erase_record(policies_, name);

@@ -53,6 +53,8 @@ class ClusterState {
     /// Whose word it is that nobody is fenced, or not this member; none if fencing is armed.
     [[nodiscard]] const OperatorWord* disarmed() const { return disarmed_ ? &disarmed_->value : nullptr; }
     [[nodiscard]] const OperatorWord* maintenance(const MemberName& name) const;
+    /// Who is alone; none if nobody says so.
+    [[nodiscard]] const MemberLife* lone() const { return lone_ ? &lone_->value.life : nullptr; }
     [[nodiscard]] const Residency* residency(const GuestName& name) const;
     /// What an operator said, else what its definition says.
     [[nodiscard]] GuestPolicy policy(const GuestName& name) const;
@@ -76,6 +78,7 @@ class ClusterState {
     RecordMap<MemberName, FenceRecord> fences_;
     std::optional<Versioned<Transition>> transition_;
     std::optional<Versioned<OperatorWord>> disarmed_;
+    std::optional<Versioned<LoneRecord>> lone_;
     RecordMap<MemberName, OperatorWord> maintenances_;
     RecordMap<GuestName, DirectoryRecord> directory_;
     RecordMap<GuestName, GuestPolicy> policies_;

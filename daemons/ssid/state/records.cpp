@@ -341,6 +341,20 @@ Result<MoveRecord> decode(std::string_view json) {
     return reader.finish(std::move(record));
 }
 
+std::string encode(const LoneRecord& record) {
+    return text(
+        {{"v", 1}, {"member", record.life.member.str()}, {"incarnation", std::to_underlying(record.life.incarnation)}});
+}
+
+template <>
+Result<LoneRecord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "lone record"));
+    LoneRecord record;
+    record.life.member = reader.name<MemberName>("member");
+    record.life.incarnation = reader.incarnation("incarnation");
+    return reader.finish(std::move(record));
+}
+
 std::string encode(const ClusterConfigRecord& record) {
     return text({{"v", 1},
                  {"generation", record.generation},
@@ -392,6 +406,9 @@ std::string transition_key() {
 }
 std::string disarmed_key() {
     return key("cluster", "disarmed");
+}
+std::string lone_key() {
+    return key("cluster", "lone");
 }
 std::string maintenance_key(const MemberName& name) {
     return key("maintenance", name.str());

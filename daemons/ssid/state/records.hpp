@@ -97,6 +97,12 @@ struct MemberLife {
     friend bool operator==(const MemberLife&, const MemberLife&) = default;
 };
 
+/// cluster/lone: the member that needs no lease, for all others are Down (SAFETY 3). While it lives nobody is admitted.
+struct LoneRecord {
+    MemberLife life;
+    friend bool operator==(const LoneRecord&, const LoneRecord&) = default;
+};
+
 struct Relocation {
     MemberLife to;
     RunId run;                     ///< Of the QEMU at the destination: the token (SAFETY 22).
@@ -155,6 +161,7 @@ struct MemberConfigRecord {
 [[nodiscard]] std::string encode(const Transition& record);
 [[nodiscard]] std::string encode(const FenceRecord& record);
 [[nodiscard]] std::string encode(const OperatorWord& record);
+[[nodiscard]] std::string encode(const LoneRecord& record);
 [[nodiscard]] std::string encode(const DirectoryRecord& record);
 [[nodiscard]] std::string encode(const GuestPolicy& record);
 [[nodiscard]] std::string encode(const CapacityRecord& record);
@@ -177,6 +184,7 @@ inline constexpr std::string_view kKeyPrefix = "ssi/v1/";
 [[nodiscard]] std::string fence_key(const MemberName& name);
 [[nodiscard]] std::string transition_key();
 [[nodiscard]] std::string disarmed_key();
+[[nodiscard]] std::string lone_key();
 [[nodiscard]] std::string maintenance_key(const MemberName& name);
 [[nodiscard]] std::string directory_key(const GuestName& name);
 [[nodiscard]] std::string policy_key(const GuestName& name);

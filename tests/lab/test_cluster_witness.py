@@ -1,5 +1,5 @@
-"""A cluster with a witness on its PDR, as its administrator sees it: no single death takes the majority away, and who is
-alone needs none for what runs."""
+"""A cluster with a witness on its PDR, as its administrator sees it: no single death takes the majority away, and
+who is alone needs none for what runs."""
 
 import json
 import os

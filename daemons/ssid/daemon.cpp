@@ -23,6 +23,7 @@
 #include "daemons/ssid/engine/voter_keeper.hpp"
 #include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/fencing/fencing.hpp"
+#include "daemons/ssid/fencing/reservation_keeper.hpp"
 #include "daemons/ssid/gate/guard_client.hpp"
 #include "daemons/ssid/gate/hook_server.hpp"
 #include "daemons/ssid/guests/capacity_report.hpp"
@@ -37,6 +38,7 @@
 #include "daemons/ssid/witness_facts.hpp"
 #include "lib/common/config/kept_config.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/scsi/sg_io.hpp"
 #include "lib/common/text_file.hpp"
 
 namespace ssi::cluster {
@@ -91,6 +93,8 @@ struct Daemon::Parts {
     awaitable<void> renew_lease(BootTime begun);
     std::optional<VoterKeeper::Facts> voter_facts();
     void open_witness();
+    void open_reservations();
+    awaitable<bool> boots_anew();
     awaitable<std::uint64_t> newest_lineage();
     awaitable<void> publish();
     awaitable<void> compact();
@@ -133,6 +137,7 @@ struct Daemon::Parts {
     std::optional<WitnessKeeper> witness;
     std::optional<RecordedVerdicts> verdicts;  ///< None: the cluster has no PDR.
     std::optional<WitnessFacts> witness_facts;
+    std::optional<ReservationKeeper> reservations;  ///< With a [[fence]] of that method.
     std::optional<EngineHealth> health;
     std::optional<LogServer> logs;
     std::optional<IsfcBusLink> isfc;
@@ -154,6 +159,7 @@ Result<void> Daemon::Parts::open() {
     voters.emplace(config, membership.own(), engine, *director, clock, executor);
     voters->facts = [this] { return voter_facts(); };
     open_witness();
+    open_reservations();
     voters->newest_lineage = [this] { return newest_lineage(); };
     health.emplace(engine, clock);
     auto telling = LogServer::listen(executor, places.log_socket, [this] { return director->log_report(); });
@@ -285,6 +291,24 @@ void Daemon::Parts::open_witness() {
     membership.after_left = [this] { return witness->until_free(); };
 }
 
+void Daemon::Parts::open_reservations() {
+    const auto fence = std::ranges::find(config.fences, FenceMethod::kReservations, &FenceConfig::method);
+    if (fence == config.fences.end()) return;
+    reservations.emplace(config, *fence, membership.own(), view, std::make_shared<scsi::LinuxPaths>(fence->timeout),
+                         clock, executor);
+    reservations->life_now = [this] { return membership.life(); };
+    reservations->boots_anew = [this] { return boots_anew(); };
+    membership.before_joined = [this](MemberLife life) { return reservations->enroll(life, config.timing.silence); };
+}
+
+/// No life of this boot, and nothing that runs: what this host registers brings nothing back that was taken away.
+awaitable<bool> Daemon::Parts::boots_anew() {
+    const auto recorded = boot.load();
+    if (!recorded || *recorded) co_return false;
+    const auto rights = co_await guard.rights();
+    co_return rights && rights->empty() && !membership.life();
+}
+
 awaitable<void> Daemon::Parts::publish() {
     if (auto named = co_await bus->request_name(kBusName); !named)
         log::error("ssictl cannot reach this daemon", named.error());
@@ -357,6 +381,7 @@ Result<void> Daemon::start() {
     parts.spawn(parts.watch_peers());
     parts.spawn(parts.compact());
     parts.spawn(parts.witness->run());
+    if (parts.reservations) parts.spawn(parts.reservations->run());
     ::sd_notifyf(0, "READY=1\nSTATUS=%s of cluster %s", parts.membership.own().str().c_str(),
                  parts.config.cluster.c_str());
     return {};

@@ -57,6 +57,18 @@ class WithPdr : public testing::Test {
     void every_pdr(PdrFault fault) {
         for (const auto& host : cluster_.hosts) host->pdr_fault = fault;
     }
+    /// All hosts, with what was changed of the cluster, and the guest on one of them: which is returned.
+    Host& power_on_again() {
+        for (const auto& host : cluster_.hosts) host->cut_power();
+        for (const auto& host : cluster_.hosts) host->boot();
+        pass(30s);
+        if (third_.find(g_) == nullptr) cluster_.virsh_start(third_, g_);
+        pass(10s);
+        return **std::ranges::find_if(cluster_.hosts, [&](const auto& host) { return runs_on(*host); });
+    }
+    [[nodiscard]] bool runs_anywhere() {
+        return std::ranges::any_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); });
+    }
     Cluster cluster_{3, 1, true};
     Host& third_ = *cluster_.hosts[2];
     GuestName g_ = guest_name(1);
@@ -108,21 +120,44 @@ TEST_F(WithPdr, with_the_pdr_lost_for_all_everybody_lives) {
 
 TEST_F(WithPdr, without_a_fence_agent_a_member_without_power_is_dead_when_its_time_is_over_SAFETY_13b) {
     cluster_.agents = 0;  // of an ssid that starts from now on
-    for (const auto& host : cluster_.hosts) {
-        host->watchdog = SimWatchdog::kHardware;
-        host->cut_power();
-    }
-    for (const auto& host : cluster_.hosts) host->boot();
-    pass(30s);
-    if (third_.find(g_) == nullptr) cluster_.virsh_start(third_, g_);
-    pass(10s);
-    Host& home = **std::ranges::find_if(cluster_.hosts, [&](const auto& host) { return runs_on(*host); });
-    home.cut_power();
+    for (const auto& host : cluster_.hosts) host->watchdog = SimWatchdog::kHardware;
+    power_on_again().cut_power();
     pass(11s);  // T_dead is 12 s
-    EXPECT_TRUE(std::ranges::none_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); }));
+    EXPECT_FALSE(runs_anywhere());
     pass(6s);
-    EXPECT_TRUE(std::ranges::any_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); }));
+    EXPECT_TRUE(runs_anywhere());
     EXPECT_EQ(cluster_.fences, 0);
+}
+
+TEST_F(WithPdr, by_reservations_a_guest_goes_on_elsewhere_when_the_lease_of_its_member_is_over_SAFETY_13c) {
+    cluster_.agents = 0;
+    cluster_.fenced_volumes = {kGuestVolume};
+    power_on_again().cut_power();
+    pass(6s);  // the lease takes 5 s, its end up to 2 s more
+    EXPECT_EQ(cluster_.stops, 0);
+    pass(6s);
+    EXPECT_EQ(cluster_.stops, 1);
+    EXPECT_TRUE(runs_anywhere());
+}
+
+TEST_F(WithPdr, by_reservations_nobody_is_stopped_whose_guest_has_a_disk_elsewhere_SAFETY_13c) {
+    cluster_.agents = 0;
+    cluster_.fenced_volumes = {"/dev/disk/by-id/scsi-2"};
+    power_on_again().cut_power();
+    pass(120s);
+    EXPECT_EQ(cluster_.stops, 0);
+    EXPECT_FALSE(runs_anywhere());
+}
+
+TEST_F(WithPdr, by_reservations_a_member_whose_links_are_cut_is_not_stopped_R5) {
+    cluster_.agents = 0;
+    cluster_.fenced_volumes = {kGuestVolume};
+    Host& home = power_on_again();
+    home.side = 1;
+    cluster_.update_majorities();
+    pass(120s);
+    EXPECT_EQ(cluster_.stops, 0);
+    EXPECT_TRUE(runs_on(home));
 }
 
 TEST_F(WithPdr, both_signs_lost_ends_the_lease_and_every_guest_with_it_SAFETY_7) {

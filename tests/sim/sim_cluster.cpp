@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "daemons/ssid/state/registration_rules.hpp"
 #include "lib/common/mutation.hpp"
 #include "lib/common/notifier.hpp"
 
@@ -29,7 +30,10 @@ namespace {
 constexpr Duration kLatestDeath = 20s;  ///< Of a QEMU that hangs in the kernel, after it was killed.
 
 std::string xml_of(const GuestName& guest) {
-    return std::format("<domain><name>{}</name><uuid>{}</uuid></domain>", guest.str(), uuid_of(guest).str());
+    return std::format(
+        "<domain><name>{}</name><uuid>{}</uuid><devices><disk type='block'><source dev='{}'/>"
+        "</disk></devices></domain>",
+        guest.str(), uuid_of(guest).str(), kGuestVolume);
 }
 
 class SimGuard final : public cluster::GuardLink {
@@ -343,6 +347,33 @@ class SimFence final : public cluster::FenceAgent {
     std::string name_ = "sim";
 };
 
+/// Disks of guests are not simulated: only whether there may still be somebody who writes to them.
+class SimWriteFence final : public cluster::WriteFence {
+  public:
+    SimWriteFence(Host& host, Process& process) : host_(host), process_(process) {}
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    [[nodiscard]] const std::vector<std::filesystem::path>& volumes() const override {
+        return host_.cluster.fenced_volumes;
+    }
+    [[nodiscard]] bool covers_all_disks() const override { return true; }
+    awaitable<Result<void>> may_stop(Request) override { co_return Result<void>{}; }
+    awaitable<Result<void>> stop(Request request) override {
+        co_await process_.sleep(process_.world().between(10ms, 200ms));
+        if (process_.is_dead()) co_await process_.never();
+        const auto& target = *host_.cluster.host(request.target.member);
+        for (const auto& [pid, qemu] : target.qemus)
+            if (qemu.executes && !target.machine.is_frozen())
+                throw std::logic_error(target.name.str() + " is stopped while its guests run (SAFETY 13 c)");
+        ++host_.cluster.stops;
+        co_return Result<void>{};
+    }
+
+  private:
+    Host& host_;
+    Process& process_;
+    std::string name_ = "disks";
+};
+
 class SimIsfc final : public cluster::IsfcLink {
   public:
     awaitable<Result<void>> expect(MemberName, ServiceName) override { co_return Result<void>{}; }
@@ -369,6 +400,7 @@ class SimBoot final : public cluster::BootRecord {
 std::vector<cluster::FenceStep> fence_chain(Host& host, Process& process) {
     std::vector<cluster::FenceStep> chain;
     for (int i = 0; i < host.cluster.agents; ++i) chain.emplace_back(std::make_unique<SimFence>(host, process));
+    if (!host.cluster.fenced_volumes.empty()) chain.emplace_back(std::make_unique<SimWriteFence>(host, process));
     chain.emplace_back(cluster::ProofByTime{});
     return chain;
 }
@@ -686,6 +718,14 @@ Node::Node(Host& host)
         fencing.consider();
         guests.poke();
         if (has_pdr) co_spawn(process.world().executor(), lone.step(), detached);
+    };
+    if (host.cluster.fenced_volumes.empty()) return;
+    membership.before_joined = [this](cluster::MemberLife life) -> awaitable<void> {
+        auto said = co_await view.commit(
+            [life](const cluster::ClusterState& state) { return cluster::decide_registering(state, life); });
+        if (!said) co_return;
+        said = co_await view.commit(
+            [life](const cluster::ClusterState& state) { return cluster::decide_registered(state, life); });
     };
 }
 Node::~Node() = default;

@@ -2,11 +2,13 @@
 /// Simulated members around ssid's real decision code and the guard's real table of rights: hosts with QEMUs, a libvirt
 /// that calls both doors in the order in which the real one was seen to, and a fence agent that cuts power.
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemons/ssid/fencing/fencing.hpp"
@@ -41,6 +43,9 @@ enum class SimWatchdog { kNone, kUnarmed, kSoft, kHardware };
 
 /// How one host's way to the PDR fails.
 enum class PdrFault { kNone, kUnreadable, kUnwritable, kStale, kSlow };
+
+/// On which all guests have their only disk.
+inline constexpr std::string_view kGuestVolume = "/dev/disk/by-id/scsi-1";
 
 class Cluster;
 class Node;
@@ -184,9 +189,11 @@ class Cluster {
     std::vector<std::unique_ptr<Node>> nodes;  ///< All that ever lived: their coroutines may be suspended for good.
     TimingConfig timing;
     std::int64_t next_pid = 100;
-    std::map<GuestName, std::int64_t> ran_last;  ///< The QEMU that wrote to the guest's disks last.
-    std::string stale_memory;                    ///< Which guest went on with a memory older than its disks.
-    int agents = 1;                              ///< Fence agents, of an ssid that starts from now on.
+    std::map<GuestName, std::int64_t> ran_last;         ///< The QEMU that wrote to the guest's disks last.
+    std::string stale_memory;                           ///< Which guest went on with a memory older than its disks.
+    int agents = 1;                                     ///< Fence agents, of an ssid that starts from now on.
+    std::vector<std::filesystem::path> fenced_volumes;  ///< Of the fence by reservations; empty: there is none.
+    int stops = 0;                                      ///< Members whose writes it stopped.
     double fence_failures = 0;
     Duration fence_time{800};
     double migration_failures = 0;

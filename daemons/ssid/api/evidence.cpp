@@ -75,7 +75,8 @@ bool can_be_proved_dead(const SystemConfig& config, const MemberName& member) {
     const bool has_time =
         !config.pdr.device.empty() && entry != nullptr && entry->watchdog == WatchdogConfig::kHardware;
     return std::ranges::any_of(fence_methods(config), [&](const FenceConfig& fence) {
-        return fence.method == FenceMethod::kAgent || (fence.method == FenceMethod::kTime && has_time);
+        return fence.method == FenceMethod::kAgent || (fence.method == FenceMethod::kTime && has_time) ||
+               (fence.method == FenceMethod::kReservations && fence.all_disks);
     });
 }
 

@@ -57,6 +57,9 @@ struct SlotSign {
     /// for want of a lease or of an armed watchdog whose clock goes on when the machine's stops, or because it is alone
     /// and needs no lease (SAFETY 3).
     [[nodiscard]] std::optional<std::chrono::milliseconds> dead_after() const;
+    /// A member that runs has ended its guests when its signs have stood still for so long (SAFETY 7). Of one that does
+    /// not run, and may go on at any moment, it says nothing. None: it holds no lease.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> lease_over_after() const;
 };
 
 /// What a member has recorded about another without a majority (SAFETY 15).

@@ -107,6 +107,7 @@ boost::asio::awaitable<Result<MemberLife>> Membership::join() {
     if (!committed) co_return std::unexpected(committed.error());
     const auto* record = view_.state().member(own_);
     const MemberLife life{own_, record == nullptr ? Incarnation{} : record->incarnation};
+    if (before_joined) co_await before_joined(life);
     committed = co_await view_.commit([&](const ClusterState& state) { return decide_joined(state, life); });
     if (!committed) co_return std::unexpected(committed.error());
     // Last: without it the next ssid of this boot is admitted anew, and nothing has run by this admission.

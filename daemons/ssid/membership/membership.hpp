@@ -52,6 +52,8 @@ class Membership {
     /// Asked before each admission; an Error leaves this member Isolated with its text, and it is asked again. Not
     /// asked when ssid alone was restarted: guests may run then.
     std::function<Result<void>(const ClusterState&)> may_join = [](const ClusterState&) { return Result<void>{}; };
+    /// Called between admission and Joined: what this life needs before the first guest may come. Bounded by itself.
+    std::function<boost::asio::awaitable<void>(MemberLife)> before_joined;
     /// Called in an orderly leave once this member is Down, before the answer: ends what it does for the cluster. Not
     /// earlier: the last one to leave needs the witness to say that it has left. May be empty.
     std::function<boost::asio::awaitable<Result<void>>()> after_left;

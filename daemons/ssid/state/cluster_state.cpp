@@ -91,6 +91,7 @@ Result<void> ClusterState::put(const std::string& key, const std::string& value,
     if (kind == "capacity") return put_record(capacities_, name, value, modified);
     if (kind == "residency") return put_record(residencies_, name, value, modified);
     if (kind == "moves") return put_record(moves_, name, value, modified);
+    if (kind == "registrations") return put_record(registrations_, name, value, modified);
     if (kind == "configs") return put_record(configs_, name, value, modified);
     if (key == cluster_config_key())
         return decode<ClusterConfigRecord>(value).transform([this](auto record) { config_ = std::move(record); });
@@ -111,6 +112,7 @@ void ClusterState::erase(const std::string& key) {
     if (kind == "capacity") erase_record(capacities_, name);
     if (kind == "residency") erase_record(residencies_, name);
     if (kind == "moves") erase_record(moves_, name);
+    if (kind == "registrations") erase_record(registrations_, name);
     if (kind == "configs") erase_record(configs_, name);
     if (key == cluster_config_key()) config_.reset();
 }
@@ -146,6 +148,11 @@ GuestPolicy ClusterState::policy(const GuestName& name) const {
     policy.restart = defined != nullptr && defined->restart;
     return policy;
 }
+const RegistrationRecord* ClusterState::registration(const MemberLife& life) const {
+    const auto* record = find_value(registrations_, life.member);
+    return record != nullptr && record->incarnation == life.incarnation ? record : nullptr;
+}
+
 const CapacityRecord* ClusterState::capacity(const MemberLife& life) const {
     const auto* record = find_value(capacities_, life.member);
     return record != nullptr && record->incarnation == life.incarnation ? record : nullptr;

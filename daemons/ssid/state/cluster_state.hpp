@@ -60,6 +60,8 @@ class ClusterState {
     [[nodiscard]] GuestPolicy policy(const GuestName& name) const;
     /// What this life published last; none if nothing.
     [[nodiscard]] const CapacityRecord* capacity(const MemberLife& life) const;
+    /// Of this very life's keys at the volumes; none if it never began to register them.
+    [[nodiscard]] const RegistrationRecord* registration(const MemberLife& life) const;
     [[nodiscard]] const DirectoryRecord* definition(const GuestName& name) const;
 
     /// Joined in exactly this incarnation, and no fencing of it is open.
@@ -85,6 +87,7 @@ class ClusterState {
     RecordMap<MemberName, CapacityRecord> capacities_;
     RecordMap<GuestName, Residency> residencies_;
     RecordMap<GuestName, MoveRecord> moves_;
+    RecordMap<MemberName, RegistrationRecord> registrations_;
     RecordMap<MemberName, MemberConfigRecord> configs_;
     std::optional<ClusterConfigRecord> config_;
     /// Every known key's last change, deletions included until the next reset.

@@ -22,7 +22,6 @@ HolderSigns WitnessFacts::signs_of(const MemberName& holder) const {
     // Its other sign cannot be heard here: longer than T_fence, for a slow path alone shall not end a member. The
     // witness is dead by then, whatever becomes of its member (SAFETY 9).
     signs.is_silent = of_.pdr.stands_still(holder, now, of_.config.timing.lease + of_.config.timing.beat);
-    signs.is_off = recorded_ != nullptr && recorded_->is_off(holder);
     signs.dead_after = of_.pdr.dead_after(holder);
     const auto* slot = of_.pdr.slot(holder);
     if (signs.dead_after && slot != nullptr && of_.pdr.is_dead_by_time({holder, slot->incarnation}, now))
@@ -83,6 +82,9 @@ void WitnessFacts::serve(WitnessKeeper& keeper, RecordedVerdicts* recorded) {
     keeper.cut_power = [this](const MemberName& target) {
         return switch_off(fences_, target,
                           [this, target] { return signs_of(target).is_silent && may_fence(of_.view.state(), target); });
+    };
+    keeper.is_recorded_off = [this](const pdr::LockRecord& lock) {
+        return recorded_ != nullptr && recorded_->is_off(lock);
     };
     keeper.record_off = [this](const MemberName& target) -> awaitable<Result<void>> {
         if (recorded_ == nullptr) co_return Result<void>{};

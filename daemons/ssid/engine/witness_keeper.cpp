@@ -183,7 +183,7 @@ awaitable<Result<WitnessSituation>> WitnessKeeper::situation() {
         auto holder = signs_of_run();
         // "Off" is void when its slot moves afterwards (SAFETY 14).
         if (!holder.is_silent) fenced_.reset();
-        holder.is_off = holder.is_off || fenced_ == lock_->generation;
+        holder.is_off = fenced_ == lock_->generation || is_recorded_off(*lock_);
         situation.may_take = is_free(*lock_, holder);
         situation.is_stuck = holder.is_silent && !situation.may_take && !holder.dead_after;
         situation.may_fence = holder.is_silent && lock_->witness && may_fence(lock_->witness->member);

@@ -36,13 +36,14 @@ class WitnessKeeper {
     };
     /// `areas`: the members of the slots up to it have one. None: no majority, as far as is known here.
     std::function<std::optional<ClusterFacts>(const pdr::LockRecord& lock, int areas)> cluster;
-    /// What this member sees of the holder by itself, and what it has recorded; since when the run is known is left to
-    /// the keeper.
+    /// What this member sees of the holder by itself; `is_off`, and since when the run is known, is left to the keeper.
     std::function<HolderSigns(const MemberName& holder)> signs;
     /// What operators said last, as far as is known here: fencing is disarmed, or the member in maintenance.
     std::function<Result<void>(const MemberName& target)> may_fence;
     /// Has a member switched off by the fence agents, while it is silent.
     std::function<boost::asio::awaitable<Result<void>>(const MemberName&)> cut_power;
+    /// This member has recorded that the lock's holder is off, and nothing of it has moved since.
+    std::function<bool(const pdr::LockRecord& lock)> is_recorded_off;
     /// Records on the PDR that an agent has done so.
     std::function<boost::asio::awaitable<Result<void>>(const MemberName&)> record_off;
     /// With whom a witness begins that has never run.

@@ -46,12 +46,14 @@ Result<void> WitnessVolume::change_verdicts(const VerdictChange& change, Clock::
     const std::lock_guard guard(mutex_);
     if (auto opened = open(); !opened) return opened;
     const auto& cluster = settings_.cluster.id;
-    auto before = pdr::read_verdicts(*disk_, cluster);
+    const auto before = pdr::read_verdicts(*disk_, cluster);
     const auto slots = pdr::read_slots(*disk_, cluster);
     if (!before) return std::unexpected(before.error());
     if (!slots) return std::unexpected(slots.error());
-    auto& ours = before->by[static_cast<std::size_t>(settings_.own.number() - 1)];
-    const auto next = change(*slots, ours);
+    const auto lock = pdr::PdrLock(*disk_, cluster, settings_.own).read();
+    if (!lock) return std::unexpected(lock.error());
+    const auto& ours = before->by[static_cast<std::size_t>(settings_.own.number() - 1)];
+    const auto next = change({*slots, lock->latest.run, ours});
     if (!next) return std::unexpected(next.error());
     if (*next == ours) return {};
     if (Clock::now() >= end) return failure(ErrorCode::kTimedOut, "the PDR was too slow", settings_.device.native());

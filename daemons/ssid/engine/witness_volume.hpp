@@ -36,8 +36,14 @@ class WitnessVolume {
     [[nodiscard]] Result<void> fetch(MemberSlot from, std::chrono::steady_clock::time_point end);
 
     using Slots = std::array<pdr::SlotReading, pdr::kSlots>;
-    /// From the slots as they are and what this member has recorded, what it records from now on.
-    using VerdictChange = std::function<Result<pdr::Verdicts>(const Slots&, pdr::Verdicts)>;
+    /// What a change of the verdict block is made from.
+    struct Findings {
+        Slots slots;
+        std::uint64_t run = 0;  ///< The lock's.
+        pdr::Verdicts ours;     ///< What this member has recorded before.
+    };
+    /// What it records from now on.
+    using VerdictChange = std::function<Result<pdr::Verdicts>(Findings)>;
     /// Errors: the change's own; those of the PDR; kTimedOut, and then nothing was written.
     [[nodiscard]] Result<void> change_verdicts(const VerdictChange& change, std::chrono::steady_clock::time_point end);
 

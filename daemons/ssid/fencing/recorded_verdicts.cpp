@@ -26,14 +26,14 @@ std::string words(const pdr::Verdict& verdict, const MemberName& by) {
 
 /// The verdict about the member whose slot still stands at `counter`, put to those that were recorded before.
 Result<pdr::Verdicts> with_verdict(const MemberName& target, std::uint64_t counter, pdr::ProofKind proof,
-                                   const WitnessVolume::Slots& slots, pdr::Verdicts verdicts) {
+                                   WitnessVolume::Findings found) {
     const auto slot = std::ranges::find_if(
-        slots, [&](const pdr::SlotReading& reading) { return reading.sign && reading.sign->record.member == target; });
-    if (slot == slots.end() || slot->sign->counter != counter) return is_alive(target);
+        found.slots, [&](const pdr::SlotReading& reading) { return reading.sign && reading.sign->record.member == target; });
+    if (slot == found.slots.end() || slot->sign->counter != counter) return is_alive(target);
     const auto& sign = *slot->sign;
-    std::erase_if(verdicts, [&](const pdr::Verdict& other) { return other.member == target; });
-    verdicts.push_back({target, sign.record.incarnation, sign.record.boot, sign.counter, proof});
-    return verdicts;
+    std::erase_if(found.ours, [&](const pdr::Verdict& other) { return other.member == target; });
+    found.ours.push_back({target, sign.record.incarnation, sign.record.boot, sign.counter, found.run, proof});
+    return std::move(found.ours);
 }
 
 }  // namespace
@@ -64,10 +64,11 @@ bool RecordedVerdicts::has_moved(const pdr::Verdict& verdict) const {
     return slot == nullptr || slot->counter != verdict.counter;
 }
 
-bool RecordedVerdicts::is_off(const MemberName& member) const {
-    return pdr_.is_readable(clock_.now()) && std::ranges::any_of(ours(), [&](const pdr::Verdict& verdict) {
-               return verdict.member == member && !has_moved(verdict);
-           });
+bool RecordedVerdicts::is_off(const pdr::LockRecord& lock) const {
+    if (!lock.witness || !pdr_.is_readable(clock_.now())) return false;
+    return std::ranges::any_of(ours(), [&](const pdr::Verdict& verdict) {
+        return verdict.member == lock.witness->member && verdict.run == lock.run && !has_moved(verdict);
+    });
 }
 
 awaitable<Result<void>> RecordedVerdicts::change(std::string what, WitnessVolume::VerdictChange change) {
@@ -84,8 +85,8 @@ awaitable<Result<void>> RecordedVerdicts::record(MemberName target, pdr::ProofKi
                           target.str(), "it can be declared dead only with a majority: ssictl query ssi");
     if (slot == nullptr || target == membership_.own() || !pdr_.stands_still(target, clock_.now(), still_))
         co_return is_alive(target);
-    auto add = [target, counter = slot->counter, proof](const WitnessVolume::Slots& slots, pdr::Verdicts verdicts) {
-        return with_verdict(target, counter, proof, slots, std::move(verdicts));
+    auto add = [target, counter = slot->counter, proof](WitnessVolume::Findings found) {
+        return with_verdict(target, counter, proof, std::move(found));
     };
     auto recorded = co_await change("record a verdict", std::move(add));
     if (recorded)
@@ -126,9 +127,9 @@ awaitable<Result<void>> RecordedVerdicts::settle_one(pdr::Verdict verdict) {
 }
 
 awaitable<Result<void>> RecordedVerdicts::forget(MemberName target) {
-    co_return co_await change("forget a verdict", [target](const WitnessVolume::Slots&, pdr::Verdicts verdicts) {
-        std::erase_if(verdicts, [&](const pdr::Verdict& verdict) { return verdict.member == target; });
-        return Result<pdr::Verdicts>(std::move(verdicts));
+    co_return co_await change("forget a verdict", [target](WitnessVolume::Findings found) {
+        std::erase_if(found.ours, [&](const pdr::Verdict& verdict) { return verdict.member == target; });
+        return Result<pdr::Verdicts>(std::move(found.ours));
     });
 }
 

@@ -21,8 +21,9 @@ class RecordedVerdicts {
                      const PeerWatch& watch, const PdrWatch& pdr, ClusterView& view, Clock& clock,
                      boost::asio::any_io_executor executor, std::chrono::milliseconds still);
 
-    /// This member has recorded that it is off, and its slot has not moved since.
-    [[nodiscard]] bool is_off(const MemberName& member) const;
+    /// This member has recorded that the holder of this lock is off, and since then neither its slot nor the run of the
+    /// lock has moved: one that boots anew begins with either, and the slot may have been read before that.
+    [[nodiscard]] bool is_off(const pdr::LockRecord& lock) const;
     /// Returns when it is on the volume. Errors: kMemberAlive (its slot moves, or was not watched for long enough),
     /// kMemberUnknown (it never wrote to the PDR), those of the PDR, kTimedOut.
     boost::asio::awaitable<Result<void>> record(MemberName target, pdr::ProofKind proof);

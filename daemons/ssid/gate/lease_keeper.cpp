@@ -74,10 +74,14 @@ void LeaseKeeper::heard(const cluster::PdrPass& pass) {
 
 void LeaseKeeper::judge_lone() {
     if (notice_ == nullptr) return;
-    const bool before = lease_.is_lone();
+    const auto before = lease_.memory();
     const bool says = lease_.judge_lone(alone_, notice_->lone(), clock_.now());
-    if (before != lease_.is_lone()) {
-        save();
+    if (before.lone != lease_.is_lone()) {
+        // The next guard must find it before the slot says otherwise: else it would go on without a lease.
+        if (!save()) {
+            lease_.remember(before);
+            return;
+        }
         log::notice(lease_.is_lone() ? "this member is alone, and its slot says so: its guests need no lease"
                                      : "this member is not alone any more: its guests need its lease again");
     }
@@ -95,8 +99,10 @@ void LeaseKeeper::judge(bool is_condemned) {
     spawn(executor_, stop_writers());
 }
 
-void LeaseKeeper::save() {
-    if (auto saved = file_.save(lease_.memory()); !saved) log::error("the lease is not on disk", saved.error());
+bool LeaseKeeper::save() {
+    auto saved = file_.save(lease_.memory());
+    if (!saved) log::error("the lease is not on disk", saved.error());
+    return saved.has_value();
 }
 
 boost::asio::awaitable<void> LeaseKeeper::run() {

@@ -61,7 +61,7 @@ class LeaseKeeper {
 
   private:
     void restore();
-    void save();
+    bool save();
     void feed();
     void judge(bool is_condemned);
     void judge_lone();

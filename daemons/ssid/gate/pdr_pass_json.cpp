@@ -12,16 +12,19 @@ Result<cluster::RecordedVerdict> verdict_from_json(const json::Object& object) {
     const auto by = json::number(object, "by").and_then(MemberSlot::from);
     const auto incarnation = json::unsigned_number(object, "incarnation");
     const auto counter = json::unsigned_number(object, "counter");
+    const auto run = json::unsigned_number(object, "run");
     const auto proof = json::unsigned_number(object, "proof");
     if (!member) return std::unexpected(member.error());
     if (!by) return std::unexpected(by.error());
     if (!incarnation) return std::unexpected(incarnation.error());
     if (!counter) return std::unexpected(counter.error());
+    if (!run) return std::unexpected(run.error());
     if (!proof) return std::unexpected(proof.error());
     pdr::Verdict verdict;
     verdict.member = *std::move(member);
     verdict.incarnation = Incarnation{*incarnation};
     verdict.counter = *counter;
+    verdict.run = *run;
     verdict.proof = static_cast<pdr::ProofKind>(*proof);
     return cluster::RecordedVerdict{*by, std::move(verdict)};
 }
@@ -65,6 +68,7 @@ json::Object to_json(const cluster::PdrPass& pass) {
                                            {"member", verdict.member.str()},
                                            {"incarnation", std::to_underlying(verdict.incarnation)},
                                            {"counter", verdict.counter},
+                                           {"run", verdict.run},
                                            {"proof", std::to_underlying(verdict.proof)}});
     return {{"v", 1},
             {"event", kPdrPassEvent},

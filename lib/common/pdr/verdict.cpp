@@ -23,6 +23,7 @@ Bytes encode(const Verdicts& verdicts) {
         writer.number(std::to_underlying(verdict.incarnation));
         bytes.insert(bytes.end(), verdict.boot.begin(), verdict.boot.end());
         writer.number(verdict.counter);
+        writer.number(verdict.run);
         writer.number(std::to_underlying(verdict.proof));
     }
     return bytes;
@@ -39,6 +40,7 @@ Result<Verdicts> decode_verdicts(ByteView payload, const std::string& where) {
         verdict.incarnation = Incarnation{reader.number<std::uint64_t>()};
         for (auto& byte : verdict.boot) byte = std::byte{reader.number<std::uint8_t>()};
         verdict.counter = reader.number<std::uint64_t>();
+        verdict.run = reader.number<std::uint64_t>();
         // One that a later version may have is none of ours, and yet a proof to whoever wrote it.
         verdict.proof = ProofKind{reader.number<std::uint8_t>()};
         if (reader.failed() || !member) return damaged(where);

@@ -24,6 +24,7 @@ struct Verdict {
     Incarnation incarnation{};
     std::array<std::byte, 16> boot{};  ///< Of the machine, as its slot says.
     std::uint64_t counter = 0;         ///< Where its slot stood.
+    std::uint64_t run = 0;             ///< The PDR lock's: what its holder has done since is not covered.
     ProofKind proof{};
     friend bool operator==(const Verdict&, const Verdict&) = default;
 };

@@ -17,7 +17,7 @@ class PdrVerdicts : public ::testing::Test {
         verdict.member = *MemberName::parse(member);
         verdict.incarnation = Incarnation{3};
         verdict.boot.fill(std::byte{9});
-            verdict.counter = counter;
+        verdict.counter = counter;
         verdict.run = 12;
         verdict.proof = ProofKind::kOperator;
         return verdict;

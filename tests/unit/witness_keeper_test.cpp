@@ -253,7 +253,8 @@ TEST_F(WitnessKeeperTest, a_cluster_that_wants_no_witness_any_more_stops_it_and_
     EXPECT_TRUE(until([&] { return !at(2).runs() && at(1).keeper.lock() && !at(1).keeper.lock()->witness; }));
 }
 
-TEST_F(WitnessKeeperTest, one_that_was_recorded_to_be_off_is_taken_from_but_not_if_it_has_claimed_anew_since_SAFETY_15) {
+TEST_F(WitnessKeeperTest,
+       one_that_was_recorded_to_be_off_is_taken_from_but_not_if_it_has_claimed_anew_since_SAFETY_15) {
     begin_at_2();
     sites_.pop_back();
     auto& taker = *sites_.front();

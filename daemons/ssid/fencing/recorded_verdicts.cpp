@@ -27,8 +27,9 @@ std::string words(const pdr::Verdict& verdict, const MemberName& by) {
 /// The verdict about the member whose slot still stands at `counter`, put to those that were recorded before.
 Result<pdr::Verdicts> with_verdict(const MemberName& target, std::uint64_t counter, pdr::ProofKind proof,
                                    WitnessVolume::Findings found) {
-    const auto slot = std::ranges::find_if(
-        found.slots, [&](const pdr::SlotReading& reading) { return reading.sign && reading.sign->record.member == target; });
+    const auto slot = std::ranges::find_if(found.slots, [&](const pdr::SlotReading& reading) {
+        return reading.sign && reading.sign->record.member == target;
+    });
     if (slot == found.slots.end() || slot->sign->counter != counter) return is_alive(target);
     const auto& sign = *slot->sign;
     std::erase_if(found.ours, [&](const pdr::Verdict& other) { return other.member == target; });

@@ -30,7 +30,7 @@ TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
     EXPECT_GT(totals.fences, static_cast<int>(seeds) / 4);
     EXPECT_GT(totals.expiries, static_cast<int>(seeds) / 10);
     EXPECT_GT(totals.resets, static_cast<int>(seeds) / 10);
-    EXPECT_GT(totals.lone_lapses, static_cast<int>(seeds) / 100);
+    EXPECT_GT(totals.lone_lapses, static_cast<int>(seeds) / 200);
     std::printf(
         "%llu seeds: %d starts, %d refusals, %d moves, %d fences, %d leases lost, %d resets, %d ridden out alone\n",
         static_cast<unsigned long long>(seeds), totals.starts, totals.refusals, totals.moves, totals.fences,
@@ -267,7 +267,7 @@ TEST_F(Alone, one_that_cannot_say_that_it_is_alone_no_more_lets_nobody_in) {
     EXPECT_TRUE(is_joined(second_));
 }
 
-TEST_F(Alone, once_dead_it_keeps_nobody_out_whose_fence_agent_says_so) {
+TEST_F(Alone, the_other_waits_for_its_boot_when_it_died_so_and_only_agents_could_prove_it) {
     cluster_.agents = 1;  // of an ssid that starts from now on
     first_.cut_power();
     second_.boot();

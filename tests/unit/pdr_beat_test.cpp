@@ -50,6 +50,11 @@ class SharedDisk final : public pdr::Disk {
         const std::lock_guard lock(mutex_);
         disk_.writes_left = fail ? std::optional(0) : std::nullopt;
     }
+    /// As a write leaves it that was cut off.
+    void spoil(std::uint64_t offset) {
+        const std::lock_guard lock(mutex_);
+        disk_.at(offset + 100) ^= std::byte{1};
+    }
     /// Reads of the slots answer as they are now, whatever is written.
     void freeze_reads(bool freeze) {
         const std::lock_guard lock(mutex_);
@@ -211,6 +216,11 @@ TEST_F(PdrBeatTest, a_verdict_about_this_boot_names_us_and_all_are_told_SAFETY_6
     EXPECT_TRUE(comes([&] { return first_saw.back().names_us; }));
     EXPECT_TRUE(comes([&] { return !second_saw.empty() && !second_saw.back().verdicts.empty(); }));
     EXPECT_FALSE(second_saw.back().names_us);
+    disk->spoil(pdr::block_at(pdr::BlockKind::kVerdict, *MemberSlot::from(2)));
+    ASSERT_TRUE(comes([&] { return first_saw.back().fault.find("verdict block 2") != std::string::npos; }));
+    EXPECT_TRUE(first_saw.back().names_us) << "a block that is just being written takes nothing back";
+    ASSERT_TRUE(pdr::write_verdicts(*disk, cluster, *MemberSlot::from(2), {}));
+    EXPECT_TRUE(comes([&] { return !first_saw.back().names_us; }));
 }
 
 TEST_F(PdrBeatTest, two_hosts_in_one_slot_are_noticed) {

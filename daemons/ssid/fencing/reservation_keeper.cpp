@@ -22,13 +22,17 @@ MemberSlot slot_of(const SystemConfig& config, const MemberName& name) {
 /// Says that it is taken until the end of a scope.
 class Taken {
   public:
-    explicit Taken(bool& flag) : flag_(flag) { flag_ = true; }
+    Taken(bool& flag, Notifier& freed) : flag_(flag), freed_(freed) { flag_ = true; }
     Taken(const Taken&) = delete;
     Taken& operator=(const Taken&) = delete;
-    ~Taken() { flag_ = false; }
+    ~Taken() {
+        flag_ = false;
+        freed_.notify();
+    }
 
   private:
     bool& flag_;
+    Notifier& freed_;
 };
 
 }  // namespace
@@ -43,7 +47,8 @@ ReservationKeeper::ReservationKeeper(const SystemConfig& config, const FenceConf
       view_(view),
       paths_(std::move(paths)),
       clock_(clock),
-      calls_(executor, 1) {}
+      calls_(executor, 1),
+      freed_(executor) {}
 
 std::chrono::milliseconds ReservationKeeper::patience() const {
     return timeout_ * (static_cast<int>(volumes_.size()) + 1);
@@ -58,15 +63,16 @@ boost::asio::awaitable<void> ReservationKeeper::run() {
 
 boost::asio::awaitable<void> ReservationKeeper::enroll(MemberLife life, std::chrono::milliseconds patience) {
     const auto deadline = clock_.now() + patience;
-    while (is_busy_ && clock_.now() < deadline) co_await clock_.sleep(50ms);
+    while (is_busy_ && clock_.now() < deadline)
+        co_await wait_change_or_time(freed_, freed_.count(), clock_, deadline - clock_.now());
     if (is_busy_) co_return;
-    const Taken taken(is_busy_);
+    const Taken taken(is_busy_, freed_);
     tell(co_await attempt(life, patience));
 }
 
 boost::asio::awaitable<Result<void>> ReservationKeeper::look_after() {
     if (is_busy_) co_return Result<void>{};
-    const Taken taken(is_busy_);
+    const Taken taken(is_busy_, freed_);
     if (const auto now = life_now()) co_return co_await keep(*now);
     if (co_await boots_anew()) co_return co_await register_to_write();
     co_return Result<void>{};

@@ -9,6 +9,7 @@
 
 #include "daemons/ssid/fencing/reservation_fence.hpp"
 #include "daemons/ssid/membership/cluster_view.hpp"
+#include "lib/common/notifier.hpp"
 
 namespace ssi::cluster {
 
@@ -57,6 +58,7 @@ class ReservationKeeper {
     std::optional<MemberLife> enrolled_;  ///< By this ssid.
     Enrolments enrolments_;               ///< What was registered then.
     bool is_busy_ = false;
+    Notifier freed_;  ///< It is not busy any more.
     bool has_waited_ = false;
     std::string told_;
 };

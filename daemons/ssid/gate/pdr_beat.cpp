@@ -89,11 +89,14 @@ class Passes {
         const auto read = pdr::read_verdicts(*disk_, settings_.cluster);
         if (!read) return std::unexpected(read.error());
         if (read->fault) pass.fault = read->fault->text();
+        // A block that is just being written takes nothing back.
+        pass.names_us = read->fault && named_;
         for (int slot = 1; slot <= pdr::kSlots; ++slot)
             for (const auto& verdict : read->by[static_cast<std::size_t>(slot - 1)]) {
                 pass.names_us = pass.names_us || (verdict.member == record.member && verdict.boot == record.boot);
                 pass.verdicts.push_back({*MemberSlot::from(slot), verdict});
             }
+        named_ = pass.names_us;
         return {};
     }
 
@@ -114,6 +117,7 @@ class Passes {
 
     PdrBeat::Settings settings_;
     std::unique_ptr<pdr::Disk> disk_;
+    bool named_ = false;                    // in the verdict blocks, by the last pass
     std::optional<std::uint64_t> written_;  // the last counter, if it is certain
     BootTime begun_{};                      // when its write was
 };

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "daemons/ssid/membership/still_watch.hpp"
 #include "daemons/ssid/state/cluster_state.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
 #include "lib/common/clock.hpp"
@@ -15,25 +16,18 @@ namespace ssi::cluster {
 /// ends it.
 class LoneWatch {
   public:
-    explicit LoneWatch(std::chrono::milliseconds time) : time_(time) {}
+    explicit LoneWatch(std::chrono::milliseconds time) : sign_(time) {}
 
     /// To be asked with a state that was read just now, again and again. The life that is alone, if its sign in the
     /// engine stood still for `time`; none: it lives, or nobody is alone.
     [[nodiscard]] SilentLone look(const ClusterState& state, BootTime now) {
         const auto* lone = state.lone();
-        const auto modified = lone == nullptr ? Revision{} : state.modified(alive_key(lone->member));
-        if (lone == nullptr || !since_ || modified != seen_) {
-            seen_ = modified;
-            since_ = now;
-        }
-        if (lone == nullptr || now - *since_ < time_) return std::nullopt;
-        return *lone;
+        const bool is_still = sign_.look(lone == nullptr ? Revision{} : state.modified(alive_key(lone->member)), now);
+        return is_still && lone != nullptr ? SilentLone(*lone) : std::nullopt;
     }
 
   private:
-    std::chrono::milliseconds time_;
-    Revision seen_{};
-    std::optional<BootTime> since_;
+    StillWatch sign_;
 };
 
 }  // namespace ssi::cluster

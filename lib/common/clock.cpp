@@ -1,6 +1,9 @@
 #include "lib/common/clock.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 
 #include "lib/common/notifier.hpp"
@@ -21,9 +24,9 @@ boost::asio::awaitable<void> BootClock::sleep(std::chrono::milliseconds duration
     co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
 }
 
-boost::asio::awaitable<void> wait_change_or_time(Notifier& notifier, std::uint64_t seen, Clock& clock,
-                                                 std::chrono::milliseconds duration) {
-    co_await (notifier.wait_after(seen) || clock.sleep(duration));
+boost::asio::awaitable<void> Clock::wait_change(Notifier& notifier, std::uint64_t seen,
+                                                std::chrono::milliseconds duration) {
+    co_await (notifier.wait_after(seen) || sleep(duration));
 }
 
 }  // namespace ssi

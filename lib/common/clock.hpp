@@ -20,6 +20,9 @@ class Clock {
     [[nodiscard]] virtual BootTime now() const = 0;
     /// Waits; ends early, without error, when the coroutine is cancelled.
     virtual boost::asio::awaitable<void> sleep(std::chrono::milliseconds duration) = 0;
+    /// Waits until the notifier has moved on from `seen`, at most `duration`.
+    virtual boost::asio::awaitable<void> wait_change(Notifier& notifier, std::uint64_t seen,
+                                                     std::chrono::milliseconds duration);
 };
 
 /// The machine's own clock.
@@ -32,9 +35,5 @@ class BootClock final : public Clock {
   private:
     boost::asio::any_io_executor executor_;
 };
-
-/// Waits until the notifier has moved on from `seen`, at most `duration`.
-boost::asio::awaitable<void> wait_change_or_time(Notifier& notifier, std::uint64_t seen, Clock& clock,
-                                                 std::chrono::milliseconds duration);
 
 }  // namespace ssi

@@ -14,13 +14,14 @@ std::unexpected<Error> bad_field(std::string_view field, std::string_view wanted
 
 }  // namespace
 
-Result<Object> parse(std::string_view text, std::string_view source, std::size_t limit) {
+Result<Object> parse(std::string_view text, std::string_view source, std::size_t limit,
+                     boost::json::storage_ptr memory) {
     if (text.size() > limit)
         return failure(ErrorCode::kProtocolViolated,
                        std::format("message of {} bytes from {} is over the limit of {}", text.size(), source, limit),
                        std::string(source));
     boost::system::error_code error;
-    auto value = boost::json::parse(text, error);
+    auto value = boost::json::parse(text, error, std::move(memory));
     if (error || !value.is_object())
         return failure(ErrorCode::kProtocolViolated,
                        std::format("{} sent what is no JSON object{}", source, error ? ": " + error.message() : ""),

@@ -12,8 +12,10 @@ namespace ssi::json {
 
 using Object = boost::json::object;
 
-/// Parses one JSON object of at most `limit` bytes. Error: kProtocolViolated, with `source` as its object.
-[[nodiscard]] Result<Object> parse(std::string_view text, std::string_view source, std::size_t limit = 1 << 20);
+/// Parses one JSON object of at most `limit` bytes, which is kept in `memory`. Error: kProtocolViolated, with `source`
+/// as its object.
+[[nodiscard]] Result<Object> parse(std::string_view text, std::string_view source, std::size_t limit = 1 << 20,
+                                   boost::json::storage_ptr memory = {});
 
 /// Fields; a missing one or one of another type is kProtocolViolated and names the field.
 [[nodiscard]] Result<std::string> text(const Object& object, std::string_view field);

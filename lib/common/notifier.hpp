@@ -3,9 +3,13 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
 
 namespace ssi {
 
@@ -21,6 +25,7 @@ class Notifier {
     void notify() {
         ++count_;
         timer_.cancel();
+        for (auto& one : std::exchange(calls_, {})) boost::asio::post(timer_.get_executor(), std::move(one.act));
     }
 
     /// Returns when count() is no longer `seen`; early when cancelled.
@@ -28,8 +33,25 @@ class Notifier {
         if (count_ == seen) co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     }
 
+    using Ticket = std::uint64_t;
+    /// Calls `act` once, by the executor, when count() moves on; unless it is forgotten before.
+    Ticket at_next_change(std::move_only_function<void()> act) {
+        calls_.push_back({++last_ticket_, std::move(act)});
+        return last_ticket_;
+    }
+    void forget(Ticket ticket) {
+        std::erase_if(calls_, [ticket](const Call& one) { return one.ticket == ticket; });
+    }
+
   private:
+    struct Call {
+        Ticket ticket;
+        std::move_only_function<void()> act;
+    };
+
     boost::asio::steady_timer timer_;
+    std::vector<Call> calls_;
+    Ticket last_ticket_ = 0;
     std::uint64_t count_ = 0;
 };
 

@@ -1,5 +1,6 @@
 /// R1 under chance (sim_chance.hpp): after each single step no guest runs twice; when all is healed, everything that
-/// should run does, once. SSI_SIM_SEEDS and SSI_SIM_FIRST choose the seeds; a failure prints its seed.
+/// should run does, once. SSI_SIM_SEEDS (SSI_SIM_CLUSTER_SEEDS: of this test alone) and SSI_SIM_FIRST choose the seeds,
+/// which are played on all cores; a failure prints its seed.
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include "tests/sim/sim_chance.hpp"
 #include "tests/sim/sim_cluster.hpp"
 #include "tests/sim/sim_seeds.hpp"
+#include "tests/sim/sim_shares.hpp"
 
 namespace ssi::sim {
 namespace {
@@ -19,9 +21,11 @@ using namespace std::chrono_literals;
 TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
     log::set_level(log::Level{static_cast<int>(environment_number("SSI_SIM_LOG", 2))});
     Totals totals;
-    const auto seeds = for_each_seed([&](std::uint64_t seed) {
-        for (const auto& wrong : play_by_chance(seed, totals)) ADD_FAILURE() << wrong;
-    });
+    const auto seeds = environment_number("SSI_SIM_CLUSTER_SEEDS", number_of_seeds());
+    for (const auto& share : play_on_all_cores(first_seed(), seeds)) {
+        if (!share.wrong.empty()) ADD_FAILURE() << share.wrong;
+        totals += share.totals;
+    }
     if (HasFailure()) return;
     // A simulation in which nothing happens proves nothing.
     EXPECT_GT(totals.starts, static_cast<int>(seeds));

@@ -50,6 +50,12 @@ inline constexpr std::string_view kGuestVolume = "/dev/disk/by-id/scsi-1";
 class Cluster;
 class Node;
 
+/// With what `virsh start --paused` and `virsh restore` ask for (sim_libvirt.hpp).
+class SimLibvirt : public cluster::Hypervisor {
+  public:
+    virtual boost::asio::awaitable<Result<void>> start_from(Origin origin, GuestName guest) = 0;
+};
+
 /// One host: power, guard, QEMUs, and at most one living ssid.
 class Host {
   public:
@@ -139,7 +145,7 @@ class Node {
     std::unique_ptr<cluster::FenceAgent> agent;  ///< For fencing without a majority.
     std::unique_ptr<cluster::Engine> engine;
     std::unique_ptr<cluster::GuardLink> guard;
-    std::unique_ptr<cluster::Hypervisor> hypervisor;
+    std::unique_ptr<SimLibvirt> hypervisor;
     std::unique_ptr<cluster::IsfcLink> isfc;
     std::unique_ptr<cluster::BootRecord> boot;
     cluster::ClusterView view;
@@ -180,8 +186,8 @@ class Cluster {
 
     const bool has_pdr;
     std::map<MemberName, cluster::SlotSign> slots;  ///< The PDR.
-    Store store;
     World world;
+    Store store{world.executor()};
     std::unique_ptr<SimWitness> witness;  ///< Of two members with a PDR.
     std::vector<std::unique_ptr<Host>> hosts;
     std::vector<std::unique_ptr<Process>> libvirtds;
@@ -205,6 +211,9 @@ class Cluster {
     int expiries = 0;     ///< Leases that ended.
     int resets = 0;       ///< By watchdogs.
     int lone_lapses = 0;  ///< Leases that would have ended had their member not been alone.
+
+  private:
+    std::vector<const Qemu*> executing_;  // While check() looks.
 };
 
 [[nodiscard]] GuestUuid uuid_of(const GuestName& guest);

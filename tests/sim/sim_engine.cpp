@@ -29,8 +29,7 @@ CommitResult Store::commit(const Transaction& transaction) {
         }
         history_.push_back({write.key, write.value, now});
     }
-    if (!transaction.writes.empty())
-        for (const auto& act : std::exchange(waiting_, {})) act();
+    if (!transaction.writes.empty()) changed_.notify();
     return {true, now};
 }
 
@@ -89,7 +88,7 @@ class SimWatch final : public cluster::Watch {
 
     boost::asio::awaitable<Result<std::vector<Change>>> next() override {
         while (true) {
-            co_await wait_for_change();
+            while (!store_.has_changed_since(after_)) co_await process_.wait_change(store_.changed());
             co_await process_.sleep(process_.world().between(1ms, reach_.watch_lag));
             if (process_.is_dead()) co_await process_.never();
             if (process_.world().chance(reach_.watch_breaks))
@@ -103,18 +102,6 @@ class SimWatch final : public cluster::Watch {
     }
 
   private:
-    /// No event of the world: a watch that polled would be most of what happens there.
-    boost::asio::awaitable<void> wait_for_change() {
-        while (!store_.has_changed_since(after_)) {
-            auto timer = std::make_shared<boost::asio::steady_timer>(process_.world().executor(),
-                                                                     boost::asio::steady_timer::time_point::max());
-            store_.at_next_change([weak = std::weak_ptr(timer)] {
-                if (auto waiting = weak.lock()) waiting->cancel();
-            });
-            co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-        }
-    }
-
     Store& store_;
     const EngineReach& reach_;
     Process& process_;

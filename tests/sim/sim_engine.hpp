@@ -16,18 +16,18 @@ namespace ssi::sim {
 
 class Store {
   public:
+    explicit Store(const boost::asio::any_io_executor& executor) : changed_(executor) {}
     cluster::CommitResult commit(const cluster::Transaction& transaction);
     [[nodiscard]] cluster::Snapshot read(const std::string& prefix) const;
     /// All changes after a revision.
     [[nodiscard]] std::vector<cluster::Change> changes_after(cluster::Revision after) const;
     [[nodiscard]] bool has_changed_since(cluster::Revision then) const;
-    /// Calls it once, at the next change.
-    void at_next_change(std::function<void()> act) { waiting_.push_back(std::move(act)); }
+    [[nodiscard]] Notifier& changed() { return changed_; }
 
   private:
     std::map<std::string, cluster::KeyValue> keys_;
     std::vector<cluster::Change> history_;
-    std::vector<std::function<void()>> waiting_;
+    Notifier changed_;
     std::int64_t revision_ = 0;
 };
 

@@ -16,10 +16,17 @@ inline std::uint64_t environment_number(const char* name, std::uint64_t otherwis
     return value == nullptr ? otherwise : std::stoull(value);
 }
 
+inline std::uint64_t first_seed() {
+    return environment_number("SSI_SIM_FIRST", 1);
+}
+inline std::uint64_t number_of_seeds() {
+    return environment_number("SSI_SIM_SEEDS", 300);
+}
+
 /// Runs them, up to the first that throws or fails an assertion: that one is named. Returns how many were to run.
 inline std::uint64_t for_each_seed(const std::function<void(std::uint64_t)>& run) {
-    const auto first = environment_number("SSI_SIM_FIRST", 1);
-    const auto seeds = environment_number("SSI_SIM_SEEDS", 300);
+    const auto first = first_seed();
+    const auto seeds = number_of_seeds();
     for (auto seed = first; seed < first + seeds && !::testing::Test::HasFailure(); ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         try {

@@ -2,18 +2,21 @@
 /// A simulated world: time that passes only when nothing is left to do, chance from one seed, and members that freeze,
 /// lose power and lose sight of each other. Everything runs on one io_context; the same seed gives the same run.
 
-#include <boost/asio/as_tuple.hpp>
+#include <algorithm>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <functional>
-#include <map>
-#include <memory>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "lib/common/clock.hpp"
+#include "lib/common/notifier.hpp"
 
 namespace ssi::sim {
 
@@ -33,28 +36,46 @@ class World {
         return least + Duration(number(static_cast<int>((most - least).count()) + 1));
     }
 
-    void after(Duration delay, std::function<void()> act) { events_.emplace(now_ + delay, std::move(act)); }
-
-    /// Lets everything happen up to a time; `check` is called after each event.
-    void run_until(BootTime end, const std::function<void()>& check) {
-        drain(check);
-        while (!events_.empty() && events_.begin()->first <= end) {
-            auto event = events_.extract(events_.begin());
-            now_ = std::max(now_, event.key());
-            event.mapped()();
-            drain(check);
-        }
-        now_ = std::max(now_, end);
+    void after(Duration delay, std::function<void()> act) {
+        events_.push_back({now_ + delay, ++last_event_, std::move(act)});
+        std::ranges::push_heap(events_, &is_later);
     }
+
+    /// Lets everything happen up to a time; `check` is called after each step.
+    void run_until(BootTime end, const std::function<void()>& check);
+
+    /// A coroutine that waits to be woken; one that never is lasts as long as the world. Small: a std::function that
+    /// holds one and a pointer needs no allocation, and most events are such.
+    struct Sleeper {
+        std::uint32_t place;
+        std::uint32_t number;
+    };
+    Sleeper lay_down(std::move_only_function<void()> sleeper);
+    /// Goes on with it at once. One that is awake already: no effect.
+    void wake(Sleeper sleeper);
 
   private:
-    void drain(const std::function<void()>& check) {
-        context_.restart();
-        while (context_.poll_one() > 0) check();
+    struct Event {
+        BootTime at;
+        std::uint64_t number;  ///< Of events at one time, the one that was asked for first.
+        std::function<void()> act;
+    };
+    static bool is_later(const Event& one, const Event& other) {
+        return one.at != other.at ? one.at > other.at : one.number > other.number;
     }
+    struct Bed {
+        std::uint32_t number = 0;
+        std::move_only_function<void()> sleeper;
+    };
+    void drain(const std::function<void()>& check);
 
-    boost::asio::io_context context_{1};
-    std::multimap<BootTime, std::function<void()>> events_;
+    /// One thread, and no lock is needed.
+    boost::asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE};
+    std::vector<Event> events_;  ///< A heap, the next one first.
+    std::uint64_t last_event_ = 0;
+    std::vector<Bed> beds_;
+    std::vector<std::uint32_t> empty_beds_;
+    std::uint32_t last_sleeper_ = 0;
     BootTime now_{};
     std::mt19937_64 random_;
 };
@@ -89,35 +110,70 @@ class Machine {
 
 /// One run of ssid on a machine.
 class Process final : public Clock {
+    /// Suspends the coroutine that awaits it; `arrange` is told whom to wake. The dead are not woken by time.
+    template <class Arrange>
+    auto suspended(Arrange arrange) {
+        return boost::asio::async_initiate<const boost::asio::deferred_t, void()>(
+            [this, arrange](auto handler) {
+                auto slot = boost::asio::get_associated_cancellation_slot(handler);
+                const auto sleeper = world_.lay_down(std::move(handler));
+                if (slot.is_connected())
+                    slot.assign([&world = world_, sleeper](boost::asio::cancellation_type) {
+                        boost::asio::post(world.executor(), [&world, sleeper] { world.wake(sleeper); });
+                    });
+                arrange(sleeper);
+            },
+            boost::asio::deferred);
+    }
+
   public:
     Process(World& world, Machine& machine) : world_(world), machine_(machine) {}
 
     [[nodiscard]] BootTime now() const override { return world_.now(); }
+
     boost::asio::awaitable<void> sleep(Duration duration) override {
-        auto timer = std::make_shared<boost::asio::steady_timer>(world_.executor(),
-                                                                 boost::asio::steady_timer::time_point::max());
-        world_.after(duration, [this, weak = std::weak_ptr(timer)] {
-            if (dead_) return;
-            machine_.when_thawed([this, weak] {
-                if (auto waiting = weak.lock(); waiting && !dead_) waiting->cancel();
-            });
+        co_await suspended([this, duration](World::Sleeper sleeper) { wake_after(duration, sleeper); });
+    }
+    /// As that of Clock, but one suspension instead of two coroutines and a race between them.
+    boost::asio::awaitable<void> wait_change(Notifier& notifier, std::uint64_t seen, Duration duration) override {
+        if (notifier.count() != seen) co_return;
+        Notifier::Ticket ticket{};
+        co_await suspended([this, duration, &notifier, &ticket](World::Sleeper sleeper) {
+            ticket = wake_at_change(notifier, sleeper);
+            wake_after(duration, sleeper);
         });
-        co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        if (notifier.count() == seen) notifier.forget(ticket);
+    }
+    /// However long it takes. No event of the world.
+    boost::asio::awaitable<void> wait_change(Notifier& notifier) {
+        co_await suspended([this, &notifier](World::Sleeper sleeper) { wake_at_change(notifier, sleeper); });
     }
     /// A call to the outside takes time, and never returns to a process that has died.
     boost::asio::awaitable<void> travel() {
-        co_await sleep(world_.between(Duration(0), Duration(8)));
+        const auto duration = world_.between(Duration(0), Duration(8));
+        co_await suspended([this, duration](World::Sleeper sleeper) { wake_after(duration, sleeper); });
         if (dead_) co_await never();
     }
     boost::asio::awaitable<void> never() {
-        boost::asio::steady_timer timer(world_.executor(), boost::asio::steady_timer::time_point::max());
-        while (true) co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        while (true) co_await suspended([](World::Sleeper) {});
     }
     void kill() { dead_ = true; }
     [[nodiscard]] bool is_dead() const { return dead_; }
     [[nodiscard]] World& world() { return world_; }
 
   private:
+    Notifier::Ticket wake_at_change(Notifier& notifier, World::Sleeper sleeper) {
+        return notifier.at_next_change([&world = world_, sleeper] { world.wake(sleeper); });
+    }
+    void wake_after(Duration duration, World::Sleeper sleeper) {
+        world_.after(duration, [this, sleeper] {
+            if (dead_) return;
+            machine_.when_thawed([this, sleeper] {
+                if (!dead_) world_.wake(sleeper);
+            });
+        });
+    }
+
     World& world_;
     Machine& machine_;
     bool dead_ = false;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "tests/unit/coroutines.hpp"
 #include "tests/unit/memory_engine.hpp"
 #include "tests/unit/scsi_target.hpp"

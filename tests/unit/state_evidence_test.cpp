@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "daemons/ssid/api/evidence.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "tests/unit/state_builder.hpp"
 
 namespace ssi::cluster {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemons/ssid/state/record_keys.hpp"
 #include "tests/unit/state_builder.hpp"
 
 namespace ssi::cluster {

@@ -4,6 +4,7 @@
 
 #include "daemons/ssid/membership/lone_watch.hpp"
 #include "daemons/ssid/state/lone_rules.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "tests/unit/state_builder.hpp"
 
 namespace ssi::cluster {

@@ -4,6 +4,7 @@
 
 #include "daemons/ssid/membership/peer_watch.hpp"
 #include "daemons/ssid/membership/voter_standing.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "tests/unit/state_builder.hpp"
 
 namespace ssi::cluster {

@@ -9,6 +9,7 @@
 
 #include "daemons/ssid/membership/transition_watch.hpp"
 #include "daemons/ssid/state/mode_table.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "tests/unit/state_builder.hpp"
 
 namespace ssi::cluster {

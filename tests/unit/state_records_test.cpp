@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "daemons/ssid/state/cluster_state.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "tests/unit/state_builder.hpp"
 
 namespace ssi::cluster {

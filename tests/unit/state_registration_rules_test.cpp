@@ -2,6 +2,7 @@
 // that merely went on where it stood still.
 #include <gtest/gtest.h>
 
+#include "daemons/ssid/state/record_keys.hpp"
 #include "daemons/ssid/state/registration_rules.hpp"
 #include "tests/unit/state_builder.hpp"
 

@@ -54,8 +54,8 @@ boost::asio::awaitable<Result<void>> ModeGate::enter(Request request, std::vecto
         const auto now = clock_.now();
         // The rules are safe in every mode: what the change does not touch need not wait for ever.
         if (now >= deadline) co_return Result<void>{};
-        co_await wait_change_or_time(view_.changed(), changes, clock_,
-                                     std::min<std::chrono::milliseconds>(deadline - now, std::chrono::seconds(1)));
+        co_await clock_.wait_change(view_.changed(), changes,
+                                    std::min<std::chrono::milliseconds>(deadline - now, std::chrono::seconds(1)));
     }
 }
 

@@ -59,7 +59,7 @@ boost::asio::awaitable<void> ConfigReport::run() {
         if (done)
             co_await poked_.wait_after(seen);
         else
-            co_await wait_change_or_time(poked_, seen, clock_, kRetry);
+            co_await clock_.wait_change(poked_, seen, kRetry);
     }
 }
 

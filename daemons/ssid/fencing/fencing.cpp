@@ -7,6 +7,7 @@
 #include "daemons/ssid/fencing/covered_guests.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "daemons/ssid/state/registration_rules.hpp"
 #include "lib/common/log.hpp"
 

@@ -64,7 +64,7 @@ boost::asio::awaitable<void> ReservationKeeper::run() {
 boost::asio::awaitable<void> ReservationKeeper::enroll(MemberLife life, std::chrono::milliseconds patience) {
     const auto deadline = clock_.now() + patience;
     while (is_busy_ && clock_.now() < deadline)
-        co_await wait_change_or_time(freed_, freed_.count(), clock_, deadline - clock_.now());
+        co_await clock_.wait_change(freed_, freed_.count(), deadline - clock_.now());
     if (is_busy_) co_return;
     const Taken taken(is_busy_, freed_);
     tell(co_await attempt(life, patience));

@@ -221,7 +221,7 @@ boost::asio::awaitable<void> Guard::outlive() {
         for (const auto& entry : table_.rights())
             if (entry.doomed && entry.qemu)
                 if (auto killed = kill(entry.right.run); !killed) log::error("killing a QEMU", killed.error());
-        co_await wait_change_or_time(ended_, ended_.count(), clock_, kKillAgain);
+        co_await clock_.wait_change(ended_, ended_.count(), kKillAgain);
     }
 }
 
@@ -236,7 +236,7 @@ Result<void> Guard::kill(const RunId& run) {
 boost::asio::awaitable<Result<void>> Guard::gone_in_time(RunId run) {
     const auto deadline = clock_.now() + kKillTime;
     while (processes_.contains(run) && clock_.now() < deadline)
-        co_await wait_change_or_time(ended_, ended_.count(), clock_, deadline - clock_.now());
+        co_await clock_.wait_change(ended_, ended_.count(), deadline - clock_.now());
     if (const auto it = processes_.find(run); it != processes_.end())
         co_return failure(
             ErrorCode::kTimedOut,

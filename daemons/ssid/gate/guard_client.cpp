@@ -155,7 +155,7 @@ void GuardClient::disconnect() {
 
 asio::awaitable<bool> GuardClient::wait_connected(BootTime deadline) {
     while (!connected_ && clock_.now() < deadline)
-        co_await wait_change_or_time(changed_, changed_.count(), clock_, deadline - clock_.now());
+        co_await clock_.wait_change(changed_, changed_.count(), deadline - clock_.now());
     co_return connected_;
 }
 
@@ -174,7 +174,7 @@ asio::awaitable<Result<json::Object>> GuardClient::call(json::Object message) {
         if (!std::exchange(writing_, true)) gate::spawn(executor_, write_queue(connection));
 
         while (!calls_[id] && connected_ && connection == connection_ && clock_.now() < deadline)
-            co_await wait_change_or_time(changed_, changed_.count(), clock_, deadline - clock_.now());
+            co_await clock_.wait_change(changed_, changed_.count(), deadline - clock_.now());
         auto reply = std::move(calls_[id]);
         calls_.erase(id);
         if (reply) co_return std::move(*reply);

@@ -116,7 +116,7 @@ boost::asio::awaitable<Result<void>> Guests::announce_incoming(GuestName guest) 
     const auto deadline = clock_.now() + timing_.hook * 3 / 4;
     while (incoming(guest) == nullptr && clock_.now() < deadline) {
         const auto seen = view_.changed().count();
-        co_await wait_change_or_time(view_.changed(), seen, clock_, deadline - clock_.now());
+        co_await clock_.wait_change(view_.changed(), seen, deadline - clock_.now());
     }
     const auto* residency = incoming(guest);
     if (residency == nullptr)
@@ -159,7 +159,7 @@ boost::asio::awaitable<void> Guests::run() {
         const auto seen = poked_.count();
         auto done = co_await reconcile();
         if (!done) log::warning("guests and cluster do not agree yet", done.error());
-        if (poked_.count() == seen) co_await wait_change_or_time(poked_, seen, clock_, done ? timing_.beat * 2 : 200ms);
+        if (poked_.count() == seen) co_await clock_.wait_change(poked_, seen, done ? timing_.beat * 2 : 200ms);
     }
 }
 

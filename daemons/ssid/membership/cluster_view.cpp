@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "daemons/ssid/state/record_keys.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
@@ -98,7 +99,7 @@ boost::asio::awaitable<Result<void>> ClusterView::commit(Decision decide) {
         if (!result && result.error().code != ErrorCode::kOutcomeUnknown) co_return std::unexpected(result.error());
         // First trust the watch to bring what we lost against; then, and after an unknown outcome, look for ourselves.
         if (result && attempt % 2 == 0) {
-            co_await wait_change_or_time(any_change_, seen, clock_, kMirrorLag);
+            co_await clock_.wait_change(any_change_, seen, kMirrorLag);
         } else if (auto refreshed = co_await refresh(); !refreshed) {
             co_return result ? std::unexpected(refreshed.error()) : std::unexpected(result.error());
         }

@@ -151,7 +151,7 @@ boost::asio::awaitable<Result<void>> Membership::begin_leave(const MemberLife& l
             co_await view_.commit([&](const ClusterState& state) { return decide_leaving(state, life, stalled); });
         const bool waits = !done && done.error().code == ErrorCode::kChangeUnderWay;
         if (!waits || clock_.now() >= deadline) co_return done;
-        co_await wait_change_or_time(view_.changed(), seen, clock_, timing_.beat);
+        co_await clock_.wait_change(view_.changed(), seen, timing_.beat);
         if (auto fresh = co_await view_.refresh(); !fresh) co_return fresh;
     }
 }

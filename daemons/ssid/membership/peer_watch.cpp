@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "daemons/ssid/state/record_keys.hpp"
+
 namespace ssi::cluster {
 
 PeerWatch::PeerWatch(MemberName own, const TimingConfig& timing, const PdrWatch* pdr)

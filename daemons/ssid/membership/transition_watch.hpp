@@ -7,6 +7,7 @@
 #include "daemons/ssid/membership/still_watch.hpp"
 #include "daemons/ssid/state/cluster_state.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "lib/common/clock.hpp"
 
 namespace ssi::cluster {

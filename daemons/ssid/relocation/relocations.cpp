@@ -7,6 +7,7 @@
 
 #include "daemons/ssid/gate/spawn.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "daemons/ssid/state/relocation_rules.hpp"
 #include "lib/common/log.hpp"
 
@@ -56,7 +57,7 @@ boost::asio::awaitable<Result<MoveRecord>> Relocations::move(GuestName guest, Me
             if (patience <= 0s) break;
             patience -= 1s;
         }
-        co_await wait_change_or_time(view_.changed(), seen, clock_, 1s);
+        co_await clock_.wait_change(view_.changed(), seen, 1s);
     }
     const auto* residency = view_.state().residency(guest);
     MoveRecord record{{}, to, run, "failed", 0, 0, "the source member was lost during the move"};
@@ -77,7 +78,7 @@ boost::asio::awaitable<void> Relocations::run() {
                 gate::spawn(executor_, carry_out(guest, value));
             }
         }
-        co_await wait_change_or_time(view_.changed(), seen, clock_, 5s);
+        co_await clock_.wait_change(view_.changed(), seen, 5s);
     }
 }
 
@@ -170,8 +171,8 @@ boost::asio::awaitable<void> Relocations::wait_closed(GuestName guest, RunId run
             deadline = clock_.now() + 1s;
             if (!is_open(guest, run)) break;
         }
-        co_await wait_change_or_time(view_.changed(), seen, clock_,
-                                     std::max<std::chrono::milliseconds>(deadline - clock_.now(), 10ms));
+        co_await clock_.wait_change(view_.changed(), seen,
+                                    std::max<std::chrono::milliseconds>(deadline - clock_.now(), 10ms));
     }
 }
 

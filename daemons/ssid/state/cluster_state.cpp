@@ -4,6 +4,7 @@
 #include <format>
 #include <utility>
 
+#include "daemons/ssid/state/record_keys.hpp"
 #include "lib/common/mutation.hpp"
 
 namespace ssi::cluster {
@@ -16,15 +17,15 @@ auto find_value(const Map& map, const Name& name) {
 }
 
 /// Splits "ssi/v1/KIND/NAME"; both parts empty if the key is of another form.
-std::pair<std::string, std::string> split(const std::string& key) {
+std::pair<std::string_view, std::string_view> split(std::string_view key) {
     if (!key.starts_with(kKeyPrefix)) return {};
     const auto slash = key.find('/', kKeyPrefix.size());
-    if (slash == std::string::npos) return {};
+    if (slash == std::string_view::npos) return {};
     return {key.substr(kKeyPrefix.size(), slash - kKeyPrefix.size()), key.substr(slash + 1)};
 }
 
 template <class Name, class Record>
-Result<void> put_record(RecordMap<Name, Record>& map, const std::string& name, const std::string& value,
+Result<void> put_record(RecordMap<Name, Record>& map, std::string_view name, const std::string& value,
                         Revision modified) {
     auto parsed = Name::parse(name);
     if (!parsed) return std::unexpected(parsed.error());
@@ -43,7 +44,7 @@ Result<void> put_single(std::optional<Versioned<Record>>& place, const std::stri
 }
 
 template <class Name, class Record>
-void erase_record(RecordMap<Name, Record>& map, const std::string& name) {
+void erase_record(RecordMap<Name, Record>& map, std::string_view name) {
     if (auto parsed = Name::parse(name)) map.erase(*parsed);
 }
 
@@ -59,20 +60,18 @@ Result<void> ClusterState::reset(const Snapshot& snapshot) {
 }
 
 Result<void> ClusterState::apply(const Change& change) {
-    auto& known = changed_[change.key];
-    if (change.modified <= known) return {};
+    auto& known = keys_[change.key];
+    if (change.modified <= known.changed) return {};
     if (change.value) {
         if (auto put_result = put(change.key, *change.value, change.modified); !put_result) {
             auto error = put_result.error();
             error.what = std::format("key {}: {}", change.key, error.what);
             return std::unexpected(std::move(error));
         }
-        existing_[change.key] = change.modified;
     } else {
         erase(change.key);
-        existing_.erase(change.key);
     }
-    known = change.modified;
+    known = {change.modified, change.value.has_value()};
     revision_ = std::max(revision_, change.modified);
     return {};
 }
@@ -118,8 +117,8 @@ void ClusterState::erase(const std::string& key) {
 }
 
 Revision ClusterState::modified(const std::string& key) const {
-    const auto found = existing_.find(key);
-    return found == existing_.end() ? Revision{} : found->second;
+    const auto found = keys_.find(key);
+    return found == keys_.end() || !found->second.exists ? Revision{} : found->second.changed;
 }
 
 const MemberConfigRecord* ClusterState::config_of(const MemberName& name) const {

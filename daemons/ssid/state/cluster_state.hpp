@@ -90,9 +90,12 @@ class ClusterState {
     RecordMap<MemberName, RegistrationRecord> registrations_;
     RecordMap<MemberName, MemberConfigRecord> configs_;
     std::optional<ClusterConfigRecord> config_;
-    /// Every known key's last change, deletions included until the next reset.
-    std::map<std::string, Revision> changed_;
-    std::map<std::string, Revision> existing_;
+    struct Key {
+        Revision changed{};
+        bool exists = false;
+    };
+    /// Every known key, deleted ones included until the next reset.
+    std::map<std::string, Key> keys_;
     Revision revision_{};
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 #include "lib/common/mutation.hpp"
 
 namespace ssi::cluster {

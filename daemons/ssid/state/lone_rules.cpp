@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <format>
 
+#include "daemons/ssid/state/record_keys.hpp"
+
 namespace ssi::cluster {
 
 bool is_alone(const ClusterState& state, const MemberLife& life) {

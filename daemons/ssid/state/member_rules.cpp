@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "daemons/ssid/state/record_keys.hpp"
+
 namespace ssi::cluster {
 namespace {
 

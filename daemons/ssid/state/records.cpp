@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <format>
+#include <initializer_list>
 #include <span>
 #include <utility>
 
@@ -33,8 +35,23 @@ std::string_view name_in(const Table& table, Value value) {
     return std::ranges::find(table, value, &Table::value_type::first)->second;
 }
 
+/// Where a record is JSON for a moment. Most fit in, and cost no allocation for each of their parts: every member
+/// decodes every sign of life of every other.
+class Memory {
+  public:
+    [[nodiscard]] boost::json::storage_ptr get() { return &resource_; }
+
+  private:
+    std::array<unsigned char, 2048> buffer_;
+    boost::json::monotonic_resource resource_{buffer_.data(), buffer_.size()};
+};
+
 std::string text(const json::Object& object) {
     return boost::json::serialize(object);
+}
+std::string text(std::initializer_list<std::pair<boost::json::string_view, boost::json::value_ref>> fields) {
+    Memory memory;
+    return text(json::Object(fields, memory.get()));
 }
 
 /// libvirt passes on what a QEMU wrote before it died, cut anywhere. Bytes that JSON cannot hold would make the record,
@@ -51,21 +68,23 @@ std::string fit_for_json(std::string_view bytes) {
 /// Reads the fields of one record; the first fault is kept, so that a record is read top to bottom and checked once.
 class Reader {
   public:
-    explicit Reader(Result<json::Object> object) {
-        if (!object) {
-            fault_ = object.error();
-        } else {
-            object_ = *std::move(object);
-            if (number("v") != 1 && !fault_)
-                fault_ =
-                    Error{ErrorCode::kProtocolViolated, "record of an unknown version", "v", "upgrade this member"};
+    Reader(std::string_view json, std::string_view source, std::size_t limit = 1 << 20)
+        : parsed_(json::parse(json, source, limit, memory_.get())) {
+        if (!parsed_) {
+            fault_ = parsed_.error();
+            parsed_.emplace();
         }
+        object_ = &*parsed_;
+        if (!fault_ && number("v") != 1 && !fault_)
+            fault_ = Error{ErrorCode::kProtocolViolated, "record of an unknown version", "v", "upgrade this member"};
     }
-    std::string text(std::string_view field) { return keep(json::text(object_, field)); }
-    std::uint64_t number(std::string_view field) { return keep(json::unsigned_number(object_, field)); }
-    bool boolean_or(std::string_view field, bool otherwise) { return json::boolean_or(object_, field, otherwise); }
-    std::string text_or(std::string_view field) { return json::text_or(object_, field, ""); }
-    std::int64_t number_or(std::string_view field) { return json::number_or(object_, field, 0); }
+    /// A part of another; lasts as long as that.
+    explicit Reader(const json::Object& part) : object_(&part) {}
+    std::string text(std::string_view field) { return keep(json::text(*object_, field)); }
+    std::uint64_t number(std::string_view field) { return keep(json::unsigned_number(*object_, field)); }
+    bool boolean_or(std::string_view field, bool otherwise) { return json::boolean_or(*object_, field, otherwise); }
+    std::string text_or(std::string_view field) { return json::text_or(*object_, field, ""); }
+    std::int64_t number_or(std::string_view field) { return json::number_or(*object_, field, 0); }
     Incarnation incarnation(std::string_view field) { return Incarnation{number(field)}; }
     template <class Name>
     Name name(std::string_view field) {
@@ -74,7 +93,7 @@ class Reader {
     template <class Name>
     std::vector<Name> names(std::string_view field) {
         std::vector<Name> found;
-        const auto* list = object_.if_contains(field);
+        const auto* list = object_->if_contains(field);
         if (list == nullptr || !list->is_array()) return found;
         for (const auto& entry : list->get_array())
             found.push_back(keep(Name::parse(entry.is_string() ? std::string(entry.get_string()) : std::string())));
@@ -91,11 +110,9 @@ class Reader {
         return found->first;
     }
     std::optional<Reader> part(std::string_view field) {
-        const auto* value = object_.if_contains(field);
+        const auto* value = object_->if_contains(field);
         if (value == nullptr || !value->is_object()) return std::nullopt;
-        Reader reader;
-        reader.object_ = value->get_object();
-        return reader;
+        return std::optional<Reader>(std::in_place, value->get_object());
     }
     template <class Record>
     Result<Record> finish(Record record) {
@@ -107,20 +124,17 @@ class Reader {
     }
 
   private:
-    Reader() = default;
     template <class T>
     T keep(Result<T> result) {
         if (result) return *std::move(result);
         if (!fault_) fault_ = result.error();
         return T{};
     }
-    json::Object object_;
+    Memory memory_;
+    Result<json::Object> parsed_;
+    const json::Object* object_;
     std::optional<Error> fault_;
 };
-
-std::string key(std::string_view kind, const std::string& name) {
-    return std::format("{}{}/{}", kKeyPrefix, kind, name);
-}
 
 }  // namespace
 
@@ -142,7 +156,7 @@ std::string encode(const MemberRecord& record) {
 
 template <>
 Result<MemberRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "members record"));
+    Reader reader(json, "members record");
     MemberRecord record;
     record.state = reader.one_of(std::span(kStates).first<5>(), "state");
     record.incarnation = reader.incarnation("incarnation");
@@ -158,7 +172,7 @@ std::string encode(const AliveRecord& record) {
 
 template <>
 Result<AliveRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "alive record"));
+    Reader reader(json, "alive record");
     return reader.finish(AliveRecord{reader.incarnation("incarnation"), reader.number("beat")});
 }
 
@@ -171,7 +185,7 @@ std::string encode(const Transition& record) {
 
 template <>
 Result<Transition> decode(std::string_view json) {
-    Reader reader(json::parse(json, "transition record"));
+    Reader reader(json, "transition record");
     Transition record;
     record.kind = reader.one_of(kTransitions, "kind");
     record.member = reader.name<MemberName>("member");
@@ -188,7 +202,7 @@ std::string encode(const FenceRecord& record) {
 
 template <>
 Result<FenceRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "fences record"));
+    Reader reader(json, "fences record");
     FenceRecord record;
     record.incarnation = reader.incarnation("incarnation");
     record.by = reader.name<MemberName>("by");
@@ -206,7 +220,7 @@ std::string encode(const OperatorWord& record) {
 
 template <>
 Result<OperatorWord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "operator's word"));
+    Reader reader(json, "operator's word");
     OperatorWord record;
     record.at = reader.name<MemberName>("at");
     record.who = reader.text_or("who");
@@ -225,7 +239,7 @@ std::string encode(const DirectoryRecord& record) {
 
 template <>
 Result<DirectoryRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "directory record", 8 << 20));
+    Reader reader(json, "directory record", 8 << 20);
     DirectoryRecord record;
     record.uuid = reader.name<GuestUuid>("uuid");
     record.xml = reader.text("xml");
@@ -246,7 +260,7 @@ std::string encode(const GuestPolicy& record) {
 
 template <>
 Result<GuestPolicy> decode(std::string_view json) {
-    Reader reader(json::parse(json, "policies record"));
+    Reader reader(json, "policies record");
     GuestPolicy record;
     record.restart = reader.boolean_or("restart", true);
     record.prefer = reader.names<MemberName>("prefer");
@@ -264,7 +278,7 @@ std::string encode(const CapacityRecord& record) {
 
 template <>
 Result<CapacityRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "capacity record"));
+    Reader reader(json, "capacity record");
     return reader.finish(CapacityRecord{reader.incarnation("incarnation"), reader.number_or("free_mib"),
                                         reader.number_or("guests_mib")});
 }
@@ -293,7 +307,7 @@ std::string encode(const Residency& record) {
 
 template <>
 Result<Residency> decode(std::string_view json) {
-    Reader reader(json::parse(json, "residency record"));
+    Reader reader(json, "residency record");
     Residency record;
     record.uuid = reader.name<GuestUuid>("uuid");
     record.phase = reader.one_of(kPhases, "phase");
@@ -329,7 +343,7 @@ std::string encode(const MoveRecord& record) {
 
 template <>
 Result<MoveRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "moves record"));
+    Reader reader(json, "moves record");
     MoveRecord record;
     record.from = reader.name<MemberName>("from");
     record.to = reader.name<MemberName>("to");
@@ -348,7 +362,7 @@ std::string encode(const LoneRecord& record) {
 
 template <>
 Result<LoneRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "lone record"));
+    Reader reader(json, "lone record");
     LoneRecord record;
     record.life.member = reader.name<MemberName>("member");
     record.life.incarnation = reader.incarnation("incarnation");
@@ -365,7 +379,7 @@ std::string encode(const ClusterConfigRecord& record) {
 
 template <>
 Result<ClusterConfigRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "config record", 8 << 20));
+    Reader reader(json, "config record", 8 << 20);
     ClusterConfigRecord record;
     record.generation = reader.number("generation");
     record.hash = reader.text("hash");
@@ -380,7 +394,7 @@ std::string encode(const MemberConfigRecord& record) {
 
 template <>
 Result<MemberConfigRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "configs record"));
+    Reader reader(json, "configs record");
     MemberConfigRecord record;
     record.running = reader.text("running");
     record.file = reader.text_or("file");
@@ -394,61 +408,12 @@ std::string encode(const RegistrationRecord& record) {
 
 template <>
 Result<RegistrationRecord> decode(std::string_view json) {
-    Reader reader(json::parse(json, "registrations record"));
+    Reader reader(json, "registrations record");
     return reader.finish(RegistrationRecord{reader.incarnation("incarnation"), reader.boolean_or("open", true)});
 }
 
 std::string encode_uuid_owner(const GuestName& guest) {
     return text({{"v", 1}, {"guest", guest.str()}});
-}
-
-std::string member_key(const MemberName& name) {
-    return key("members", name.str());
-}
-std::string alive_key(const MemberName& name) {
-    return key("alive", name.str());
-}
-std::string fence_key(const MemberName& name) {
-    return key("fences", name.str());
-}
-std::string transition_key() {
-    return key("cluster", "transition");
-}
-std::string disarmed_key() {
-    return key("cluster", "disarmed");
-}
-std::string lone_key() {
-    return key("cluster", "lone");
-}
-std::string maintenance_key(const MemberName& name) {
-    return key("maintenance", name.str());
-}
-std::string directory_key(const GuestName& name) {
-    return key("directory", name.str());
-}
-std::string policy_key(const GuestName& name) {
-    return key("policies", name.str());
-}
-std::string capacity_key(const MemberName& name) {
-    return key("capacity", name.str());
-}
-std::string residency_key(const GuestName& name) {
-    return key("residency", name.str());
-}
-std::string move_key(const GuestName& name) {
-    return key("moves", name.str());
-}
-std::string uuid_key(const GuestUuid& uuid) {
-    return key("uuids", uuid.str());
-}
-std::string registration_key(const MemberName& name) {
-    return key("registrations", name.str());
-}
-std::string cluster_config_key() {
-    return key("config", "cluster");
-}
-std::string member_config_key(const MemberName& name) {
-    return key("configs", name.str());
 }
 
 }  // namespace ssi::cluster

@@ -187,23 +187,4 @@ template <class Record>
 [[nodiscard]] std::string_view text_of(Phase phase);
 [[nodiscard]] std::string_view text_of(MemberState state);
 
-/// The kinds of keys. Full key: kKeyPrefix + kind + "/" + name.
-inline constexpr std::string_view kKeyPrefix = "ssi/v1/";
-[[nodiscard]] std::string member_key(const MemberName& name);
-[[nodiscard]] std::string alive_key(const MemberName& name);
-[[nodiscard]] std::string fence_key(const MemberName& name);
-[[nodiscard]] std::string transition_key();
-[[nodiscard]] std::string disarmed_key();
-[[nodiscard]] std::string lone_key();
-[[nodiscard]] std::string maintenance_key(const MemberName& name);
-[[nodiscard]] std::string directory_key(const GuestName& name);
-[[nodiscard]] std::string policy_key(const GuestName& name);
-[[nodiscard]] std::string capacity_key(const MemberName& name);
-[[nodiscard]] std::string residency_key(const GuestName& name);
-[[nodiscard]] std::string move_key(const GuestName& name);
-[[nodiscard]] std::string uuid_key(const GuestUuid& uuid);
-[[nodiscard]] std::string registration_key(const MemberName& name);
-[[nodiscard]] std::string cluster_config_key();
-[[nodiscard]] std::string member_config_key(const MemberName& name);
-
 }  // namespace ssi::cluster

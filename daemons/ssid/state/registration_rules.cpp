@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 
 namespace ssi::cluster {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "daemons/ssid/state/guest_rules.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/record_keys.hpp"
 
 namespace ssi::cluster {
 namespace {

@@ -1,17 +1,28 @@
 #include "daemons/ssid/witness_facts.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <format>
 #include <utility>
 
 #include "daemons/ssid/engine/voter_status.hpp"
 #include "daemons/ssid/fencing/switch_off.hpp"
 #include "daemons/ssid/membership/voter_standing.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "lib/common/log.hpp"
 
 namespace ssi::cluster {
 
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
+
+namespace {
+
+std::filesystem::path witness_socket() {
+    return WitnessPlaces{}.working_directory / "client:1";
+}
+
+}  // namespace
 
 WitnessFacts::WitnessFacts(Sources sources) : of_(std::move(sources)), fences_(fence_chain(of_.config)) {}
 
@@ -74,6 +85,29 @@ awaitable<Result<EtcdStart>> WitnessFacts::joining() const {
     co_return joining_start(*list);
 }
 
+/// SAFETY 4: its log is on a disk that is farther away than a member's, and its member has one more reason to end it.
+/// To our own voter, which we know to be near, or to any that lives.
+awaitable<void> WitnessFacts::hand_leadership_on() {
+    // Etcd takes no change while it waits for the heir: not again and again.
+    if (of_.clock.now() < next_handing_on_) co_return;
+    next_handing_on_ = of_.clock.now() + 2 * of_.config.timing.lease;
+    const auto members = voter_candidates(of_.config, of_.view.state(), of_.watch.unheard());
+    const Seat* heir = nullptr;
+    for (const auto& seat : of_.voters.seats()) {
+        const auto votes = seat.kind == VoterKind::kMember && !seat.is_learner && seat.is_started && !seat.is_lost;
+        const auto member = std::ranges::find(members, seat.member, &VoterCandidate::name);
+        const bool lives = member != members.end() && member->standing == VoterStanding::kLive;
+        if (votes && lives && (heir == nullptr || seat.member == of_.membership.own())) heir = &seat;
+    }
+    if (heir == nullptr) co_return;
+    const auto name = heir->member;
+    const auto done = co_await hand_leadership_to(heir->id, of_.executor, witness_socket(), 1s);
+    if (done)
+        log::info(std::format("the witness led the engine's voters: {} leads now", name.str()));
+    else
+        log::info("the witness leads the engine's voters still: " + done.error().text());
+}
+
 void WitnessFacts::serve(WitnessKeeper& keeper, RecordedVerdicts* recorded) {
     recorded_ = recorded;
     keeper.cluster = [this](const pdr::LockRecord& lock, int areas) { return of_majority(lock, areas); };
@@ -91,8 +125,9 @@ void WitnessFacts::serve(WitnessKeeper& keeper, RecordedVerdicts* recorded) {
         co_return co_await recorded_->record(target, pdr::ProofKind::kFenceAgent);
     };
     keeper.joining = [this] { return joining(); };
-    keeper.serves = [executor = of_.executor]() -> awaitable<bool> {
-        const auto status = co_await ask_voter(executor, WitnessPlaces{}.working_directory / "client:1", 1s);
+    keeper.serves = [this]() -> awaitable<bool> {
+        const auto status = co_await ask_voter(of_.executor, witness_socket(), 1s);
+        if (status && status->leader == status->id) co_await hand_leadership_on();
         co_return status.has_value();
     };
     keeper.life = [this] { return of_.membership.life() ? of_.membership.life()->incarnation : Incarnation{}; };

@@ -40,10 +40,12 @@ class WitnessFacts {
     [[nodiscard]] std::optional<WitnessKeeper::ClusterFacts> of_majority(const pdr::LockRecord& lock, int areas) const;
     [[nodiscard]] HolderSigns signs_of(const MemberName& holder) const;
     boost::asio::awaitable<Result<EtcdStart>> joining() const;
+    boost::asio::awaitable<void> hand_leadership_on();
 
     Sources of_;
     std::vector<FenceStep> fences_;  ///< For fencing without a majority.
     RecordedVerdicts* recorded_ = nullptr;
+    BootTime next_handing_on_{};
 };
 
 }  // namespace ssi::cluster

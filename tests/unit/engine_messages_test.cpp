@@ -109,6 +109,7 @@ TEST(ReadVoters, names_and_learners) {
 TEST(ChangeVoters, bodies_are_what_etcd_expects) {
     EXPECT_EQ(add_learner_body("unix://m4:1"), R"({"peerURLs":["unix://m4:1"],"isLearner":true})");
     EXPECT_EQ(voter_body(16343001612671857048U), R"({"ID":"16343001612671857048"})");
+    EXPECT_EQ(leadership_body(16343001612671857048U), R"({"targetID":"16343001612671857048"})");
 }
 
 // etcd says no before it has done anything, and may say yes later: that is for the caller to find out.

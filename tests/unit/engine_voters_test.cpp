@@ -8,6 +8,7 @@
 #include <format>
 #include <string>
 
+#include "daemons/ssid/engine/voter_status.hpp"
 #include "engine_etcd_cluster.hpp"
 
 namespace ssi::cluster {
@@ -75,6 +76,26 @@ TEST_F(EngineVoters, seat_of_a_dead_voter_is_taken_and_it_comes_back_as_a_client
 }
 
 // Four single deaths of five, each proved before the next, down to two members, and all back.
+TEST_F(EngineVoters, leadership_goes_where_it_is_handed_to_SAFETY_4) {
+    EtcdCluster cluster(3);
+    int written = 0;
+    write_and_check(cluster, written);
+    const auto first = cluster.leader();
+    const auto heir = first % 3 + 1;
+    auto engine = cluster.engine(heir);
+    const auto voters = await(cluster.io, engine.voters());
+    ASSERT_TRUE(voters);
+    const auto seat = std::ranges::find(*voters, member_name(heir).str(), &gateway::Voter::name);
+    ASSERT_NE(seat, voters->end());
+    const auto socket = [&](int number) { return cluster.places(number).working_directory / "client:1"; };
+    EXPECT_FALSE(await(cluster.io, hand_leadership_to(seat->id, cluster.io.get_executor(), socket(heir), 3s)))
+        << "one that does not lead has none to give";
+    const auto done = await(cluster.io, hand_leadership_to(seat->id, cluster.io.get_executor(), socket(first), 3s));
+    ASSERT_TRUE(done) << done.error().text();
+    EXPECT_EQ(cluster.leader(), heir);
+    write_and_check(cluster, written);
+}
+
 TEST_F(EngineVoters, five_become_three_and_five_again) {
     EtcdCluster cluster(5);
     int written = 0;

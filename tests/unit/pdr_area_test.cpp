@@ -15,6 +15,7 @@ class ThinDisk final : public Disk {
   public:
     Result<void> read(std::uint64_t offset, std::span<Block> into) override {
         const std::lock_guard lock(mutex_);
+        if (--reads_until_late == 0) blocks_[late_at].bytes.fill(std::byte('L'));
         for (auto& block : into) {
             const auto found = blocks_.find(offset);
             block = found == blocks_.end() ? Block{} : found->second;
@@ -43,6 +44,8 @@ class ThinDisk final : public Disk {
     }
 
     int writes_left = -1;  ///< Negative: no limit.
+    int reads_until_late = 0;
+    std::uint64_t late_at = 0;  ///< Where a write lands then.
 
   private:
     std::mutex mutex_;
@@ -72,6 +75,19 @@ TEST(WitnessAreaCopy, is_whole_and_leaves_the_source_alone) {
         EXPECT_EQ(disk.at(kOne, block), text) << block;
     }
     EXPECT_EQ(disk.at(kTwo, old), source.contains(old) ? source.at(old) : '\0');
+}
+
+TEST(WitnessAreaCopy, write_that_lands_while_it_is_made_is_in_it_as_a_whole) {
+    // Two blocks of one write, at both ends of the area: when it lands, the first was read, and the other was not.
+    ThinDisk disk;
+    disk.put(kOne, 0, 'a');
+    disk.put(kOne, kBlocks - 1, 'z');
+    disk.late_at = witness_at(kOne);
+    disk.reads_until_late = 200;
+    ASSERT_TRUE(copy_area(disk, kOne, kTwo, never));
+    EXPECT_EQ(disk.at(kOne, 0), 'L');
+    EXPECT_EQ(disk.at(kTwo, 0), 'L');
+    EXPECT_EQ(disk.at(kTwo, kBlocks - 1), 'z');
 }
 
 TEST(WitnessAreaCopy, a_failed_write_fails_it) {

@@ -14,6 +14,11 @@ DaemonCall call(Words words) {
     return std::get<DaemonCall>(parsed.value().command);
 }
 
+template <class Verb>
+Verb authority_verb(const Command& command) {
+    return std::get<Verb>(std::get<AuthorityVerb>(command));
+}
+
 TEST(CommandLine, verbs_are_calls_with_their_arguments) {
     struct Case {
         Words words;
@@ -122,25 +127,34 @@ TEST(CommandLine, copies_of_the_engine_are_files) {
     EXPECT_FALSE(parse_command_line({"engine", "restore"}));
 }
 
+TEST(CommandLine, pdr_move_wants_the_new_volume) {
+    const auto move = std::get<PdrMove>(
+        parse_command_line({"pdr", "move", "/dev/new", "--device", "/dev/old", "--force"}).value().command);
+    EXPECT_EQ(move.to, "/dev/new");
+    EXPECT_EQ(move.place.device, "/dev/old");
+    EXPECT_TRUE(move.force);
+    EXPECT_FALSE(parse_command_line({"pdr", "move"}));
+}
+
 TEST(CommandLine, authority_takes_its_places) {
-    const auto init = std::get<InitAuthority>(
+    const auto init = authority_verb<InitAuthority>(
         parse_command_line({"ca", "init", "--directory", "/d", "--cluster", "C", "--force"}).value().command);
     EXPECT_EQ(init.directory, "/d");
     EXPECT_EQ(init.cluster, "C");
     EXPECT_TRUE(init.overwrite);
-    const auto issue = std::get<IssueCertificate>(parse_command_line({"ca", "issue", "M1"}).value().command);
+    const auto issue = authority_verb<IssueCertificate>(parse_command_line({"ca", "issue", "M1"}).value().command);
     EXPECT_EQ(issue.directory, "/etc/ssi/pki");
     EXPECT_EQ(issue.member, "M1");
     EXPECT_FALSE(issue.overwrite);
 }
 
 TEST(CommandLine, rotation_takes_its_places) {
-    const auto rotate = std::get<RotateCertificates>(
+    const auto rotate = authority_verb<RotateCertificates>(
         parse_command_line({"ca", "rotate", "--authority", "--directory", "/d"}).value().command);
     EXPECT_TRUE(rotate.authority);
     EXPECT_EQ(rotate.directory, "/d");
-    EXPECT_FALSE(std::get<RotateCertificates>(parse_command_line({"ca", "rotate"}).value().command).authority);
-    EXPECT_EQ(std::get<RetireAuthority>(parse_command_line({"ca", "retire"}).value().command).directory,
+    EXPECT_FALSE(authority_verb<RotateCertificates>(parse_command_line({"ca", "rotate"}).value().command).authority);
+    EXPECT_EQ(authority_verb<RetireAuthority>(parse_command_line({"ca", "retire"}).value().command).directory,
               "/etc/ssi/pki");
 }
 

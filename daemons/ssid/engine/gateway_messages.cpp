@@ -299,6 +299,10 @@ std::string disarm_body(const Alarm& alarm) {
         json::object{{"action", "DEACTIVATE"}, {"memberID", std::to_string(alarm.id)}, {"alarm", alarm.kind}});
 }
 
+std::string leadership_body(std::uint64_t voter) {
+    return json::serialize(json::object{{"targetID", std::to_string(voter)}});
+}
+
 Result<std::vector<Alarm>> read_alarms(std::string_view body) {
     const auto reply = parse_object(body);
     if (!reply) return std::unexpected(reply.error());

@@ -68,6 +68,8 @@ struct Alarm {
     friend bool operator==(const Alarm&, const Alarm&) = default;
 };
 [[nodiscard]] std::string disarm_body(const Alarm& alarm);
+/// Who is to lead.
+[[nodiscard]] std::string leadership_body(std::uint64_t voter);
 [[nodiscard]] Result<std::vector<Alarm>> read_alarms(std::string_view body);
 
 /// One line of the watch stream.

@@ -11,7 +11,8 @@ namespace ssi::pdr {
 /// How many slots, from 1 on, have a witness area on a disk of this size.
 [[nodiscard]] int witness_areas_on(std::uint64_t disk_size);
 
-/// Makes the area of slot `to` the same as that of slot `from`, which is only read; returns when it is on the disk.
+/// Makes the area of slot `to` the same as that of slot `from` was at one moment; returns when it is on the disk. The
+/// source is only read; while it still changes, by writes that its holder's disk path had under way, it begins again.
 /// Blocks for as long as the disk takes; several threads work on it. `is_void` is asked between pieces, from these
 /// threads: true ends it with kTimedOut. Errors: kPdrUnreadable (also: one of the areas does not fit on the disk),
 /// kPdrUnwritable; then the target holds no complete copy.

@@ -102,6 +102,23 @@ class Administrator:
         self.lab.throttle(one, other, 0.1, channel)
         self.lab.wait(lambda: resent() > before, f"channel {channel} from {one} to {other} to be late", 20, 0.1)
 
+    def change_pdr(self, old: str, new: str) -> None:
+        """What `ssictl pdr move` says is to be done then."""
+        self.lab.exec("MEMBER1", "sed", "-i", f's#"{old}"#"{new}"#', "/etc/ssi/system.toml")
+        pushed = self.ssictl("MEMBER1", "config", "push")
+        assert pushed.returncode == 0, pushed.stdout + pushed.stderr
+        for member in self.lab.members:
+            self.lab.exec(member, "systemctl", "restart", "ssi-guard", "ssid", timeout=60)
+            self.lab.wait(lambda at=member: self.ssictl(at, "query", "ssi").returncode == 0, f"ssid at {member}", 30,
+                          0.2)
+        self.wait_joined()
+
+        def uses_it(member: str) -> bool:
+            pdr = self.document(member, "query", "ssi")["pdr"]
+            return pdr["readable"] and pdr["device"] == new
+        for member in self.lab.members:
+            self.lab.wait(lambda at=member: uses_it(at), f"{member} to use {new}", 30, 0.2)
+
 
 def gaps(counts: list[int]) -> str:
     return ", ".join(f"{one}->{other}" for one, other in zip(counts, counts[1:]) if other != one + 1)

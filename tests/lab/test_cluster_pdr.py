@@ -111,3 +111,38 @@ def test_a_dead_member_waits_for_the_operator_while_nobody_reads_the_pdr_R4(admi
     admin.wait_states("MEMBER1", MEMBER3="Down")
     admin.lab.wait_guest("g1", 1, timeout=60)
     assert admin.lab.guest_where("g1")[0] != "MEMBER3"
+
+
+def test_the_pdr_moves_to_another_volume_while_guests_run_and_a_dead_member_is_found_dead_on_that(
+        admin: Administrator) -> None:
+    run = admin.start("MEMBER3", "g1")
+    before = power_cuts(admin)
+    admin.lab.lun_create("pdr2", 8 << 20)
+    for member in admin.lab.members:
+        admin.lab.wait(lambda at=member: admin.lab.try_exec(at, "test", "-b", "/dev/ssi-lab/pdr2").returncode == 0,
+                       f"{member} to have the new volume", 30, 0.2)
+    moved = admin.ssictl("MEMBER1", "pdr", "move", "/dev/ssi-lab/pdr2")
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    assert 'device = "/dev/ssi-lab/pdr2"' in moved.stdout
+    for member in admin.lab.members:
+        wait_pdr(admin, member, readable=False)
+    assert "moved to /dev/ssi-lab/pdr2" in query(admin, "MEMBER2")["pdr"]["fault"]
+    admin.change_pdr("/dev/ssi-lab/pdr", "/dev/ssi-lab/pdr2")
+    # What keeps it alive now is its slot there.
+    admin.lab.isolate("MEMBER3")
+    admin.lab.wait(lambda: (signs(admin, "MEMBER1", "MEMBER3")["heartbeat_age_ms"] or 0) > CUT_OFF_MS,
+                   "MEMBER3 not to be heard for long", 60, 0.5)
+    assert signs(admin, "MEMBER1", "MEMBER3")["state"] == "Suspended"
+    refused = admin.ssictl("MEMBER1", "pdr", "move", "/dev/ssi-lab/pdr")
+    assert refused.returncode == 1 and "MEMBER3 is Suspended" in refused.stderr
+    admin.lab.rejoin("MEMBER3")
+    admin.wait_joined()
+    admin.lab.wait_ticking("g1")
+    assert power_cuts(admin) == before
+    admin.assert_no_tick_lost("g1", run)
+    assert admin.runs("g1") == [run]
+    admin.lab.crash("MEMBER3")
+    admin.wait_states("MEMBER1", MEMBER3="Down")
+    admin.lab.wait_guest("g1", 1, timeout=60)
+    admin.lab.boot("MEMBER3")
+    admin.wait_joined()

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "lib/common/pdr/succession.hpp"
 #include "tests/unit/pdr_disk.hpp"
 
 namespace ssi::gate {
@@ -109,12 +110,14 @@ class PdrBeatTest : public ::testing::Test {
         record.member = *MemberName::parse(member);
         record.incarnation = Incarnation{4};
         record.boot.fill(boot);
+        const auto open = [disk = disk, cluster = cluster]() -> Result<PdrBeat::Volume> {
+            auto label = pdr::check_label(*disk, {"TESTCLUSTER", cluster});
+            if (!label) return std::unexpected(label.error());
+            return PdrBeat::Volume{std::make_unique<Opening>(disk), *std::move(label)};
+        };
         return std::make_unique<PdrBeat>(io.get_executor(),
-                                         PdrBeat::Settings{[disk = disk]() -> Result<std::unique_ptr<pdr::Disk>> {
-                                                               return std::make_unique<Opening>(disk);
-                                                           },
-                                                           cluster, *MemberSlot::from(slot), 5ms},
-                                         record, [&passes](const cluster::PdrPass& pass) { passes.push_back(pass); });
+                                         PdrBeat::Settings{open, cluster, *MemberSlot::from(slot), 5ms}, record,
+                                         [&passes](const cluster::PdrPass& pass) { passes.push_back(pass); });
     }
     template <class Condition>
     [[nodiscard]] bool comes(Condition condition) {
@@ -134,6 +137,7 @@ class PdrBeatTest : public ::testing::Test {
     boost::asio::io_context io{1};
     pdr::ClusterId cluster = pdr::cluster_id(*GuestUuid::parse("6f0e2a30-1b5c-4c6e-9d0a-7d2f1c9b8e11"));
     std::shared_ptr<SharedDisk> disk = std::make_shared<SharedDisk>(5 << 20);
+    std::shared_ptr<SharedDisk> successor = std::make_shared<SharedDisk>(5 << 20);
     std::vector<cluster::PdrPass> first_saw, second_saw, third_saw;
 };
 
@@ -236,6 +240,22 @@ TEST_F(PdrBeatTest, two_hosts_in_one_slot_are_noticed) {
     const auto other = beat(1, "B", third_saw);
     EXPECT_TRUE(
         comes([&] { return !third_saw.empty() && third_saw.back().fault.find("is A's") != std::string::npos; }));
+}
+
+TEST_F(PdrBeatTest, on_a_volume_that_was_moved_nothing_is_renewed) {
+    const auto first = beat(1, "A", first_saw);
+    ASSERT_TRUE(comes([&] { return !first_saw.empty() && first_saw.back().fresh; }));
+    EXPECT_NE(first_saw.back().volume, 0U);
+    const pdr::ClusterIdentity ours{"TESTCLUSTER", cluster};
+    ASSERT_TRUE(pdr::prepare_successor(*disk, *successor, ours, {}));
+    ASSERT_TRUE(pdr::move_volume(*disk, *successor, ours, {}));
+    ASSERT_TRUE(comes([&] { return first_saw.back().fault.find("moved to") != std::string::npos; }));
+    const auto then = first_saw.size();
+    ASSERT_TRUE(comes([&] { return first_saw.size() > then + 5; }));
+    for (auto number = then; number < first_saw.size(); ++number) {
+        EXPECT_FALSE(first_saw[number].fresh || first_saw[number].renewed) << number;
+        EXPECT_NE(first_saw[number].fault, "");
+    }
 }
 
 TEST_F(PdrBeatTest, counter_goes_on_over_a_restart) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/common/pdr/disk.hpp"
@@ -11,7 +13,7 @@ namespace ssi::pdr {
 
 class MemoryDisk final : public Disk {
   public:
-    explicit MemoryDisk(std::uint64_t size) : bytes_(size) {}
+    explicit MemoryDisk(std::uint64_t size, std::string name = "memory") : bytes_(size), name_(std::move(name)) {}
 
     Result<void> read(std::uint64_t offset, std::span<Block> into) override {
         if (unreadable) return failure(ErrorCode::kPdrUnreadable, "cannot read", name_);
@@ -39,7 +41,7 @@ class MemoryDisk final : public Disk {
 
   private:
     std::vector<std::byte> bytes_;
-    std::string name_ = "memory";
+    std::string name_;
 };
 
 }  // namespace ssi::pdr

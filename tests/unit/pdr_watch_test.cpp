@@ -17,12 +17,16 @@ struct Looking {
     BootTime now{100s};
     SlotSign slot{kOther, Incarnation{4}, 1, 5s, 5s, pdr::WatchdogKind::kHardware, true, false};
 
+    std::uint64_t volume = 1;
+    bool is_absent = false;  ///< M2 has not written to that volume.
+
     void pass_for(std::chrono::milliseconds time, bool moves, bool fresh = true) {
         for (const auto end = now + time; now < end; now += 500ms) {
             if (moves) ++slot.counter;
             PdrPass pass;
             pass.fresh = fresh;
-            pass.slots = {slot};
+            pass.volume = volume;
+            if (!is_absent) pass.slots = {slot};
             watch.look(pass, now);
         }
     }
@@ -38,6 +42,23 @@ TEST(PdrWatch, slot_that_stands_still_for_T_dead_under_an_armed_hardware_watchdo
     EXPECT_TRUE(at.is_dead());
     at.pass_for(500ms, true);
     EXPECT_FALSE(at.is_dead()) << "it moves";
+}
+
+TEST(PdrWatch, what_was_seen_on_one_volume_proves_nothing_on_another_R4) {
+    Looking at;
+    at.pass_for(5s, true);
+    at.pass_for(11s, false);
+    at.volume = 2;
+    at.is_absent = true;
+    at.pass_for(60s, false);
+    EXPECT_FALSE(at.is_dead()) << "it may write to the other one, and holds a lease by that";
+    EXPECT_EQ(at.watch.slot(kOther), nullptr);
+    EXPECT_TRUE(at.watch.stands_still(kOther, at.now, 3s)) << "a fence agent may still be asked";
+    at.is_absent = false;
+    at.pass_for(11s, false);
+    EXPECT_FALSE(at.is_dead());
+    at.pass_for(2s, false);
+    EXPECT_TRUE(at.is_dead());
 }
 
 TEST(PdrWatch, time_proves_nothing_without_lease_armed_hardware_watchdog_and_the_same_life) {

@@ -3,8 +3,10 @@
 
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "lib/common/pdr/lock.hpp"
+#include "lib/common/pdr/verdict.hpp"
 #include "lib/common/pdr/volume.hpp"
 #include "tests/unit/temporary_directory.hpp"
 #include "tools/ssictl/ssictl.hpp"
@@ -150,6 +152,61 @@ TEST_F(SsictlPdr, without_a_device_the_missing_key_is_named) {
     EXPECT_EQ(refused.status, 1);
     EXPECT_NE(refused.errors.find("[pdr]"), std::string::npos);
     EXPECT_NE(ssictl({"show", "--device", device().string()}).output.find("is no PDR volume"), std::string::npos);
+}
+
+TEST_F(SsictlPdr, is_moved_to_another_volume_which_every_verb_then_names) {
+    ASSERT_EQ(ssictl({"format"}).status, 0);
+    const auto other = device().string() + "2";
+    std::ofstream(other).close();
+    std::filesystem::resize_file(other, 5 << 20);
+    const auto moved = ssictl({"move", other});
+    EXPECT_EQ(moved.status, 0) << moved.errors;
+    EXPECT_NE(moved.output.find("Moved from " + device().string()), std::string::npos) << moved.output;
+    EXPECT_NE(moved.output.find("device = \"" + other + "\""), std::string::npos) << moved.output;
+    EXPECT_NE(ssictl({"show"}).output.find("moved to " + other), std::string::npos);
+    const auto checked = ssictl({"check"});
+    EXPECT_EQ(checked.status, 1);
+    EXPECT_NE(checked.errors.find("moved to " + other), std::string::npos) << checked.errors;
+    EXPECT_EQ(ssictl({"check", "--device", other}).status, 0);
+    EXPECT_EQ(ssictl({"move", other}).status, 0) << "it is done";
+    std::ofstream(other + "3").close();
+    std::filesystem::resize_file(other + "3", 5 << 20);
+    EXPECT_NE(ssictl({"move", other + "3"}).errors.find("moved to " + other), std::string::npos);
+}
+
+TEST_F(SsictlPdr, is_not_moved_to_a_volume_with_fewer_witness_areas_without_force) {
+    std::filesystem::resize_file(device(), (4 + 512) << 20);
+    ASSERT_EQ(ssictl({"format"}).status, 0);
+    const auto other = device().string() + "2";
+    std::ofstream(other).close();
+    std::filesystem::resize_file(other, 5 << 20);
+    EXPECT_NE(ssictl({"move", other}).errors.find("witness areas for 0 members"), std::string::npos);
+    EXPECT_EQ(ssictl({"move", other, "--force"}).status, 0);
+}
+
+TEST_F(SsictlPdr, is_not_moved_with_a_verdict_on_it_nor_while_members_write_and_ssid_is_silent) {
+    ASSERT_EQ(ssictl({"format"}).status, 0);
+    const auto other = device().string() + "2";
+    std::ofstream(other).close();
+    std::filesystem::resize_file(other, 5 << 20);
+    const auto disk = pdr::DirectDisk::open(device(), pdr::DiskAccess::kReadWrite).value();
+    const auto id = pdr::cluster_id(*GuestUuid::parse(kUuid));
+    pdr::Verdict verdict;
+    verdict.member = *MemberName::parse("MEMBER2");
+    verdict.proof = pdr::ProofKind::kOperator;
+    ASSERT_TRUE(pdr::write_verdicts(*disk, id, *MemberSlot::from(1), {verdict}));
+    EXPECT_NE(ssictl({"move", other}).errors.find("a verdict about MEMBER2 is recorded"), std::string::npos);
+    ASSERT_TRUE(pdr::write_verdicts(*disk, id, *MemberSlot::from(1), {}));
+    write_slot(1, "MEMBER1", 1);
+    std::jthread member([&](const std::stop_token& end) {
+        for (std::uint64_t counter = 2; !end.stop_requested(); ++counter) write_slot(1, "MEMBER1", counter);
+    });
+    EXPECT_NE(ssictl({"move", other}).errors.find("is writing to"), std::string::npos);
+}
+
+TEST_F(SsictlPdr, is_not_moved_to_a_path_that_means_something_else_elsewhere) {
+    ASSERT_EQ(ssictl({"format"}).status, 0);
+    EXPECT_NE(ssictl({"move", "pdr2"}).errors.find("no absolute path"), std::string::npos);
 }
 
 }  // namespace

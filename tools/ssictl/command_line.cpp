@@ -340,7 +340,17 @@ class CommandLine {
         show->callback([this] { command_ = ShowPdr{pdr_, false}; });
         auto* check = pdr->add_subcommand("check", "The same, and every fault; exit status 1 if there is one");
         check->callback([this] { command_ = ShowPdr{pdr_, true}; });
-        for (auto* verb : {format, show, check}) {
+        auto* move = pdr->add_subcommand("move", "Go on on another volume, while guests run");
+        move->add_option("VOLUME", move_pdr_.to, "The new one, by a path that all members have")->required();
+        move->add_flag("--force", move_pdr_.force, "Although it is not empty, or smaller: what it holds is lost");
+        move->callback([this] {
+            move_pdr_.place = pdr_;
+            command_ = move_pdr_;
+        });
+        move->footer(
+            "On one member, while all are Joined. It says what to do then: system.toml names the new volume, and\n"
+            "ssi-guard and ssid are restarted on every member.");
+        for (auto* verb : {format, show, check, move}) {
             verb->add_option("--device", pdr_.device, "The volume; default: [pdr] device of the configuration");
             verb->add_option("--config", pdr_.config, "Configuration of the cluster")->capture_default_str();
         }
@@ -418,6 +428,7 @@ class CommandLine {
     std::string directory_ = "/etc/ssi/pki";
     PdrPlace pdr_;
     FormatPdr format_pdr_;
+    PdrMove move_pdr_;
     BackUpEngine back_up_;
     RestoreEngine restore_;
     RunDrill drill_{"/usr/share/ssi/drills", "/etc/ssi/system.toml", "", "", "", false};

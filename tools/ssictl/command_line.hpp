@@ -9,8 +9,10 @@
 #include <variant>
 #include <vector>
 
+#include "tools/ssictl/authority_verbs.hpp"
 #include "tools/ssictl/link_rendering.hpp"
-#include "tools/ssictl/pdr_documents.hpp"
+#include "tools/ssictl/pdr_move.hpp"
+#include "tools/ssictl/pdr_place.hpp"
 #include "tools/ssictl/rendering.hpp"
 
 namespace ssi::ctl {
@@ -60,28 +62,6 @@ struct WatchLinks {
     std::uint64_t count = 0;  ///< Intervals; 0: without end.
 };
 
-struct InitAuthority {
-    std::filesystem::path directory;
-    std::string cluster;           ///< Empty: the one that `config` names.
-    std::filesystem::path config;  ///< system.toml
-    bool overwrite = false;
-};
-
-struct IssueCertificate {
-    std::filesystem::path directory;
-    std::string member;
-    bool overwrite = false;
-};
-
-struct RotateCertificates {
-    std::filesystem::path directory;
-    bool authority = false;  ///< Also a new authority.
-};
-
-struct RetireAuthority {
-    std::filesystem::path directory;
-};
-
 struct FormatPdr {
     PdrPlace place;
     bool force = false;  ///< Although the volume is not blank.
@@ -125,9 +105,9 @@ struct ReloadConfig {
 
 struct PrintVersion {};
 
-using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, InitAuthority, IssueCertificate,
-                             RotateCertificates, RetireAuthority, FormatPdr, ShowPdr, BackUpEngine, RestoreEngine,
-                             ListDrills, RunDrill, CheckConfig, ShowConfig, DiffConfig, ReloadConfig, PrintVersion>;
+using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, AuthorityVerb, FormatPdr,
+                             PdrMove, ShowPdr, BackUpEngine, RestoreEngine, ListDrills, RunDrill, CheckConfig,
+                             ShowConfig, DiffConfig, ReloadConfig, PrintVersion>;
 
 struct Invocation {
     Command command;

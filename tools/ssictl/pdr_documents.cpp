@@ -4,41 +4,17 @@
 #include <boost/json/array.hpp>
 #include <chrono>
 #include <format>
-#include <memory>
-#include <thread>
 #include <utility>
 
 #include "lib/common/pdr/contents.hpp"
 #include "lib/common/pdr/lock.hpp"
 #include "lib/common/pdr/verdict.hpp"
-#include "lib/common/system_config.hpp"
 #include "tools/ssictl/document_cells.hpp"
+#include "tools/ssictl/pdr_place.hpp"
 #include "tools/ssictl/table.hpp"
 
 namespace ssi::ctl {
 namespace {
-
-/// The volume, and the cluster that wants it.
-struct Opened {
-    SystemConfig config;
-    pdr::ClusterIdentity cluster;
-    std::unique_ptr<pdr::DirectDisk> disk;
-};
-
-Result<Opened> open(const PdrPlace& place, pdr::DiskAccess access) {
-    auto config = load_system_config(place.config);
-    if (!config) return std::unexpected(config.error());
-    const auto device = place.device.empty() ? config->pdr.device : place.device;
-    if (device.empty())
-        return failure(ErrorCode::kConfigInvalid, std::format("{} names no PDR", place.config.string()),
-                       place.config.string(), "add [pdr] with device = \"/dev/disk/by-id/...\", or give --device");
-    const auto uuid = GuestUuid::parse(config->cluster_uuid);
-    if (!uuid) return std::unexpected(uuid.error());
-    auto disk = pdr::DirectDisk::open(device, access);
-    if (!disk) return std::unexpected(disk.error());
-    pdr::ClusterIdentity cluster{config->cluster, pdr::cluster_id(*uuid)};
-    return Opened{*std::move(config), std::move(cluster), *std::move(disk)};
-}
 
 std::string time_text(std::int64_t seconds) {
     return std::format("{:%FT%TZ}", std::chrono::sys_seconds(std::chrono::seconds(seconds)));
@@ -49,7 +25,8 @@ json::Object describe(const pdr::Label& label, const pdr::ClusterId& cluster) {
             {"uuid", pdr::text_of(cluster)},
             {"generation", label.generation},
             {"witness_areas", label.witness_areas},
-            {"formatted", time_text(label.formatted_at)}};
+            {"formatted", time_text(label.formatted_at)},
+            {"moved_to", label.moved_to}};
 }
 
 json::Object describe(int slot, const pdr::SlotSign& sign) {
@@ -117,7 +94,7 @@ boost::json::value describe_verdicts(pdr::Disk& disk, const pdr::ClusterId& clus
 }
 
 /// Label, slots, verdicts and lock of whatever cluster's PDR it is; `faults` takes what is wrong.
-Result<json::Object> describe(const Opened& volume, boost::json::array& faults) {
+Result<json::Object> describe(const OpenedPdr& volume, boost::json::array& faults) {
     const auto found = pdr::inspect(*volume.disk);
     if (!found) return std::unexpected(found.error());
     json::Object document{{"v", 1}, {"device", volume.disk->name()}, {"size", volume.disk->size()}};
@@ -145,28 +122,6 @@ Result<json::Object> describe(const Opened& volume, boost::json::array& faults) 
     return document;
 }
 
-/// Slots whose counter moves while we look are those of living members.
-Result<void> nobody_writes(pdr::Disk& disk, std::chrono::milliseconds watch) {
-    const auto found = pdr::inspect(disk);
-    if (!found) return std::unexpected(found.error());
-    if (!found->label) return {};
-    const auto before = pdr::read_slots(disk, found->cluster);
-    if (!before) return std::unexpected(before.error());
-    if (std::ranges::none_of(*before, [](const auto& slot) { return slot.sign || slot.fault; })) return {};
-    std::this_thread::sleep_for(watch);  // no event tells of another host's write
-    const auto after = pdr::read_slots(disk, found->cluster);
-    if (!after) return std::unexpected(after.error());
-    for (std::size_t i = 0; i < before->size(); ++i) {
-        const auto& sign = (*after)[i].sign;
-        if (!sign || ((*before)[i].sign && (*before)[i].sign->counter == sign->counter)) continue;
-        return failure(ErrorCode::kPdrForeign,
-                       std::format("{} of cluster {} is writing to {} now", sign->record.member.str(),
-                                   found->label->cluster, disk.name()),
-                       disk.name(), "stop ssi-guard on all its members first");
-    }
-    return {};
-}
-
 std::string yes_or_dash(const json::Object& object, std::string_view field) {
     return json::boolean_or(object, field, false) ? "yes" : "-";
 }
@@ -174,7 +129,7 @@ std::string yes_or_dash(const json::Object& object, std::string_view field) {
 }  // namespace
 
 Result<json::Object> format_pdr(const PdrPlace& place, bool force) {
-    const auto volume = open(place, pdr::DiskAccess::kReadWrite);
+    const auto volume = open_pdr(place, pdr::DiskAccess::kReadWrite);
     if (!volume) return std::unexpected(volume.error());
     if (auto quiet = nobody_writes(*volume->disk, 4 * volume->config.timing.beat); !quiet)
         return std::unexpected(quiet.error());
@@ -189,14 +144,14 @@ Result<json::Object> format_pdr(const PdrPlace& place, bool force) {
 }
 
 Result<json::Object> show_pdr(const PdrPlace& place) {
-    const auto volume = open(place, pdr::DiskAccess::kRead);
+    const auto volume = open_pdr(place, pdr::DiskAccess::kRead);
     if (!volume) return std::unexpected(volume.error());
     boost::json::array faults;
     return describe(*volume, faults);
 }
 
 Result<json::Object> check_pdr(const PdrPlace& place) {
-    const auto volume = open(place, pdr::DiskAccess::kRead);
+    const auto volume = open_pdr(place, pdr::DiskAccess::kRead);
     if (!volume) return std::unexpected(volume.error());
     if (auto label = pdr::check_label(*volume->disk, volume->cluster); !label) return std::unexpected(label.error());
     boost::json::array faults;
@@ -228,6 +183,8 @@ Result<std::string> render_pdr(const json::Object& document) {
                                       number_of(label->get_object(), "witness_areas"),
                                       text_of(label->get_object(), "formatted"))) +
                 "\n";
+    if (const auto successor = text_of(label->get_object(), "moved_to"); !successor.empty())
+        text += printable(std::format("It is the PDR no more: it was moved to {}", successor)) + "\n";
     const auto slots = entries(document, "slots");
     if (!slots) return std::unexpected(slots.error());
     using Align = Table::Align;

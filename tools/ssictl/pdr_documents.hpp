@@ -1,19 +1,12 @@
 #pragma once
 /// `ssictl pdr`: a PDR volume is made and looked at, without a daemon. The answers are documents as the daemons' are.
 
-#include <filesystem>
 #include <string>
 
 #include "lib/common/json_message.hpp"
-#include "lib/common/pdr/volume.hpp"
+#include "tools/ssictl/pdr_place.hpp"
 
 namespace ssi::ctl {
-
-/// Which volume of which cluster.
-struct PdrPlace {
-    std::filesystem::path config = "/etc/ssi/system.toml";
-    std::filesystem::path device;  ///< Empty: [pdr] device of the configuration.
-};
 
 /// Makes the volume. Refused (kPdrForeign) when it holds anything and not `force`, and in any case while a member of
 /// any cluster moves its slot there: four beats are waited for that.

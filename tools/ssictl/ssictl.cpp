@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "lib/common/json_message.hpp"
-#include "lib/common/pki/certificate_authority.hpp"
 #include "lib/common/system_config.hpp"
+#include "tools/ssictl/authority_verbs.hpp"
 #include "tools/ssictl/command_line.hpp"
 #include "tools/ssictl/config_documents.hpp"
 #include "tools/ssictl/config_rendering.hpp"
@@ -25,6 +25,7 @@
 #include "tools/ssictl/engine_rendering.hpp"
 #include "tools/ssictl/link_rendering.hpp"
 #include "tools/ssictl/link_watch.hpp"
+#include "tools/ssictl/pdr_documents.hpp"
 #include "tools/ssictl/rendering.hpp"
 
 namespace ssi::ctl {
@@ -127,43 +128,28 @@ class Run {
         return {};
     }
 
-    Result<void> operator()(const RotateCertificates& wanted) {
-        const auto rotated = pki::rotate_certificates(
-            wanted.directory, wanted.authority ? pki::Rotate::kAuthority : pki::Rotate::kMembers);
-        if (!rotated) return std::unexpected(rotated.error());
-        return wrote(rotated->files);
-    }
-
-    Result<void> operator()(const RetireAuthority& wanted) {
-        const auto retired = pki::retire_authority(wanted.directory);
-        if (!retired) return std::unexpected(retired.error());
-        return wrote({*retired});
-    }
-
-    Result<void> operator()(const InitAuthority& wanted) {
-        auto cluster = wanted.cluster;
-        if (cluster.empty()) {
-            const auto config = load_system_config(wanted.config);
-            if (!config) return std::unexpected(config.error());
-            cluster = config->cluster;
-        }
-        auto made = pki::init_authority(wanted.directory, cluster, overwrite(wanted.overwrite));
-        if (!made) return made;
-        return wrote({wanted.directory / "ca.crt", wanted.directory / "ca.key"});
-    }
-
-    Result<void> operator()(const IssueCertificate& wanted) {
-        const auto member = MemberName::parse(wanted.member);
-        if (!member) return std::unexpected(member.error());
-        auto made = pki::issue_certificate(wanted.directory, *member, overwrite(wanted.overwrite));
-        if (!made) return made;
-        return wrote({wanted.directory / (wanted.member + ".crt"), wanted.directory / (wanted.member + ".key")});
+    Result<void> operator()(const AuthorityVerb& wanted) {
+        const auto written = carry_out(wanted);
+        if (!written) return std::unexpected(written.error());
+        return wrote(*written);
     }
 
     Result<void> operator()(const FormatPdr& wanted) {
         const auto document = format_pdr(wanted.place, wanted.force);
         if (!document) return std::unexpected(document.error());
         return print(*document, render_pdr);
+    }
+
+    Result<void> operator()(const PdrMove& wanted) {
+        const auto ask = [this]() -> Result<std::optional<json::Object>> {
+            auto cluster = call({.method = "QuerySsi", .timeout = kQuick}, bus_);
+            if (cluster) return *std::move(cluster);
+            if (cluster.error().code == ErrorCode::kDaemonUnreachable) return std::nullopt;
+            return std::unexpected(cluster.error());
+        };
+        const auto document = move_pdr(wanted, ask);
+        if (!document) return std::unexpected(document.error());
+        return print(*document, render_pdr_move);
     }
 
     Result<void> operator()(const ShowPdr& wanted) {
@@ -269,8 +255,6 @@ class Run {
     [[nodiscard]] int status() const { return status_; }
 
   private:
-    static pki::Overwrite overwrite(bool wanted) { return wanted ? pki::Overwrite::kYes : pki::Overwrite::kNo; }
-
     static DaemonCall query_of_links() { return {.daemon = Daemon::kIsfcd, .method = "Query", .timeout = kQuick}; }
 
     /// One document a line with --json, so that a program can read them as they come.

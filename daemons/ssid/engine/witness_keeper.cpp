@@ -93,7 +93,7 @@ awaitable<Result<void>> WitnessKeeper::until_free() {
         if (clock_.now() >= deadline)
             co_return failure(ErrorCode::kTimedOut, "this member still holds the witness: " + trouble_, own_.str(),
                               "try again");
-        co_await wait_change_or_time(looked_, looked_.count(), clock_, deadline - clock_.now());
+        co_await clock_.wait_change(looked_, looked_.count(), deadline - clock_.now());
     }
     co_return Result<void>{};
 }
@@ -107,6 +107,11 @@ awaitable<Result<void>> WitnessKeeper::look() {
     }
     lock_ = view->lock;
     areas_ = view->areas;
+    // Another volume counts its generations and runs anew.
+    if (std::exchange(seen_volume_, view->volume) != view->volume) {
+        fenced_.reset();
+        run_.reset();
+    }
     note_run();
     const bool runs = witness_process(places_).has_value();
     if (!has_areas() && !runs && !is_ours()) co_return Result<void>{};

@@ -91,6 +91,7 @@ class WitnessKeeper {
     std::shared_ptr<WitnessVolume> volume_;  ///< None: the cluster has no PDR.
     std::optional<pdr::LockRecord> lock_;
     std::optional<int> areas_;  ///< None: not known yet.
+    std::uint64_t seen_volume_ = 0;
     /// The run of the witness that the lock tells of, and since when this member knows of it.
     struct Run {
         std::optional<pdr::LockParty> holder;

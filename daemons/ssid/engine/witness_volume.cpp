@@ -4,19 +4,28 @@
 #include <utility>
 
 #include "lib/common/pdr/area_copy.hpp"
+#include "lib/common/pdr/succession.hpp"
 
 namespace ssi::cluster {
 
 using Clock = std::chrono::steady_clock;
 
 Result<void> WitnessVolume::open() {
-    if (disk_) return {};
+    if (disk_) return still_current();
     if (auto ours = own_lock_.take(); !ours) return ours;
     auto disk = pdr::DirectDisk::open(settings_.device, pdr::DiskAccess::kReadWrite);
     if (!disk) return std::unexpected(disk.error());
-    if (auto label = pdr::check_label(**disk, settings_.cluster); !label) return std::unexpected(label.error());
-    disk_ = std::move(*disk);
+    auto label = pdr::check_label(**disk, settings_.cluster);
+    if (!label) return std::unexpected(label.error());
+    disk_ = *std::move(disk);
+    label_ = *std::move(label);
     return {};
+}
+
+Result<void> WitnessVolume::still_current() {
+    auto current = pdr::check_current(*disk_, settings_.cluster.id, label_);
+    if (!current) disk_.reset();
+    return current;
 }
 
 Result<WitnessVolume::View> WitnessVolume::look() {
@@ -27,7 +36,7 @@ Result<WitnessVolume::View> WitnessVolume::look() {
         if (state.error().code == ErrorCode::kPdrUnreadable) disk_.reset();  // another path may lead to it by now
         return std::unexpected(state.error());
     }
-    return View{std::move(state->latest), pdr::witness_areas_on(disk_->size())};
+    return View{std::move(state->latest), pdr::witness_areas_on(disk_->size()), label_.volume};
 }
 
 Result<pdr::LockRecord> WitnessVolume::decide(const pdr::PdrLock::Next& next, Clock::time_point end) {
@@ -39,7 +48,10 @@ Result<pdr::LockRecord> WitnessVolume::decide(const pdr::PdrLock::Next& next, Cl
         return next(current);
     };
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
-    return pdr::PdrLock(*disk_, settings_.cluster.id, settings_.own).decide(in_time, pdr::patient_for(left));
+    auto decided = pdr::PdrLock(*disk_, settings_.cluster.id, settings_.own).decide(in_time, pdr::patient_for(left));
+    // What is decided on a volume that was moved meanwhile binds nobody.
+    if (auto current = still_current(); decided && !current) return std::unexpected(current.error());
+    return decided;
 }
 
 Result<void> WitnessVolume::change_verdicts(const VerdictChange& change, Clock::time_point end) {
@@ -57,13 +69,16 @@ Result<void> WitnessVolume::change_verdicts(const VerdictChange& change, Clock::
     if (!next) return std::unexpected(next.error());
     if (*next == ours) return {};
     if (Clock::now() >= end) return failure(ErrorCode::kTimedOut, "the PDR was too slow", settings_.device.native());
-    return pdr::write_verdicts(*disk_, cluster, settings_.own, *next);
+    if (auto written = pdr::write_verdicts(*disk_, cluster, settings_.own, *next); !written) return written;
+    return still_current();
 }
 
 Result<void> WitnessVolume::fetch(MemberSlot from, Clock::time_point end) {
     const std::lock_guard guard(mutex_);
     if (auto opened = open(); !opened) return opened;
-    return pdr::copy_area(*disk_, from, settings_.own, [&] { return Clock::now() >= end; });
+    auto copied = pdr::copy_area(*disk_, from, settings_.own, [&] { return Clock::now() >= end; });
+    if (!copied) return copied;
+    return still_current();
 }
 
 }  // namespace ssi::cluster

@@ -25,7 +25,8 @@ class WitnessVolume {
 
     struct View {
         pdr::LockRecord lock;
-        int areas = 0;  ///< Slots from 1 on that have one.
+        int areas = 0;             ///< Slots from 1 on that have one.
+        std::uint64_t volume = 0;  ///< Of its label: another one when it was formatted anew.
     };
     /// Errors: those of opening, checking the label and reading; kConflict: an earlier ssid still hangs on it.
     [[nodiscard]] Result<View> look();
@@ -49,11 +50,13 @@ class WitnessVolume {
 
   private:
     [[nodiscard]] Result<void> open();
+    [[nodiscard]] Result<void> still_current();
 
     Settings settings_;
     std::mutex mutex_;
     pdr::WriterLock own_lock_;
     std::unique_ptr<pdr::Disk> disk_;
+    pdr::Label label_;  ///< Of what is open.
 };
 
 }  // namespace ssi::cluster

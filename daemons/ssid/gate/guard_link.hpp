@@ -77,6 +77,8 @@ struct PdrPass {
     std::optional<BootTime> renewed = {};
     std::vector<RecordedVerdict> verdicts = {};
     bool names_us = false;  ///< One of them is about this boot of this member (SAFETY 6). For the guard itself.
+    /// Of the label of the volume that was read: it is another one when that was formatted anew. 0: none was read.
+    std::uint64_t volume = 0;
 };
 
 /// What ssid lets the guard write into this member's slot.

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "lib/common/pdr/succession.hpp"
 #include "lib/common/pdr/verdict.hpp"
 
 namespace ssi::gate {
@@ -49,21 +50,18 @@ class Passes {
         if (auto done = pass_over(record, pass); !done) {
             pass.fresh = false;
             pass.fault = done.error().text();
-            disk_.reset();  // perhaps another path works; a label that was exchanged is noticed
+            volume_.disk.reset();  // perhaps another path works; a label that was exchanged is noticed
         }
         return pass;
     }
 
   private:
     Result<void> pass_over(const pdr::SlotRecord& record, cluster::PdrPass& pass) {
-        if (!disk_) {
-            auto opened = settings_.open();
-            if (!opened) return std::unexpected(opened.error());
-            disk_ = *std::move(opened);
-        }
+        if (auto opened = open(); !opened) return opened;
+        pass.volume = volume_.label.volume;
         // SAFETY 6: before anything that would renew the lease.
         if (auto read = read_verdicts(record, pass); !read) return read;
-        const auto slots = pdr::read_slots(*disk_, settings_.cluster);
+        const auto slots = pdr::read_slots(*volume_.disk, settings_.cluster);
         if (!slots) return std::unexpected(slots.error());
         for (const auto& [sign, fault] : *slots) {
             if (sign) pass.slots.push_back(told_by(*sign));
@@ -77,7 +75,7 @@ class Passes {
         if (pass.fresh) pass.renewed = begun_;  // only what came back is seen by others too
         begun_ = boot_time();
         const auto counter = std::max(own ? own->counter : 0, written_.value_or(0)) + 1;
-        if (auto done = pdr::write_slot(*disk_, settings_.cluster, settings_.slot, {counter, record}); !done) {
+        if (auto done = pdr::write_slot(*volume_.disk, settings_.cluster, settings_.slot, {counter, record}); !done) {
             written_.reset();  // it may be there, or half of it
             return done;
         }
@@ -85,8 +83,17 @@ class Passes {
         return {};
     }
 
+    Result<void> open() {
+        // One that was moved is worth nothing from then on: nobody who judges us reads it.
+        if (volume_.disk) return pdr::check_current(*volume_.disk, settings_.cluster, volume_.label);
+        auto opened = settings_.open();
+        if (!opened) return std::unexpected(opened.error());
+        volume_ = *std::move(opened);
+        return {};
+    }
+
     Result<void> read_verdicts(const pdr::SlotRecord& record, cluster::PdrPass& pass) {
-        const auto read = pdr::read_verdicts(*disk_, settings_.cluster);
+        const auto read = pdr::read_verdicts(*volume_.disk, settings_.cluster);
         if (!read) return std::unexpected(read.error());
         if (read->fault) pass.fault = read->fault->text();
         // A block that is just being written takes nothing back.
@@ -103,20 +110,20 @@ class Passes {
     Result<void> check_own(const std::optional<pdr::SlotSign>& own, const pdr::SlotRecord& record) const {
         if (!own) return {};
         if (own->record.member != record.member)
-            return failure(
-                ErrorCode::kPdrForeign,
-                std::format("slot {} of {} is {}'s", settings_.slot.number(), disk_->name(), own->record.member.str()),
-                disk_->name(), "the slots in system.toml must be the same on all members");
+            return failure(ErrorCode::kPdrForeign,
+                           std::format("slot {} of {} is {}'s", settings_.slot.number(), volume_.disk->name(),
+                                       own->record.member.str()),
+                           volume_.disk->name(), "the slots in system.toml must be the same on all members");
         if (written_ && own->counter > *written_ && own->record.boot != record.boot)
             return failure(ErrorCode::kPdrForeign,
                            std::format("another machine writes to slot {} of {} as {}", settings_.slot.number(),
-                                       disk_->name(), record.member.str()),
-                           disk_->name(), "two hosts believe to be the same member: check their system.toml");
+                                       volume_.disk->name(), record.member.str()),
+                           volume_.disk->name(), "two hosts believe to be the same member: check their system.toml");
         return {};
     }
 
     PdrBeat::Settings settings_;
-    std::unique_ptr<pdr::Disk> disk_;
+    PdrBeat::Volume volume_;
     bool named_ = false;                    // in the verdict blocks, by the last pass
     std::optional<std::uint64_t> written_;  // the last counter, if it is certain
     BootTime begun_{};                      // when its write was

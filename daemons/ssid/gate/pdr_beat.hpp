@@ -15,8 +15,12 @@ namespace ssi::gate {
 /// io_context, which must outlive it; a thread that hangs may outlive both, and what it brings home is dropped.
 class PdrBeat {
   public:
+    struct Volume {
+        std::unique_ptr<pdr::Disk> disk;
+        pdr::Label label;
+    };
     /// Opens the volume and checks whose it is; called on the thread, again after each failure.
-    using OpenVolume = std::function<Result<std::unique_ptr<pdr::Disk>>()>;
+    using OpenVolume = std::function<Result<Volume>()>;
 
     struct Settings {
         OpenVolume open;

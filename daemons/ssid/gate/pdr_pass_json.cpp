@@ -74,6 +74,7 @@ json::Object to_json(const cluster::PdrPass& pass) {
             {"event", kPdrPassEvent},
             {"fresh", pass.fresh},
             {"fault", pass.fault},
+            {"volume", pass.volume},
             {"slots", std::move(slots)},
             {"verdicts", std::move(verdicts)}};
 }
@@ -85,6 +86,8 @@ Result<cluster::PdrPass> pdr_pass_from_json(const json::Object& object) {
     if (list == nullptr || !list->is_array())
         return failure(ErrorCode::kProtocolViolated, "a pass over the PDR has no slots", "slots");
     cluster::PdrPass pass{*fresh, {}, json::text_or(object, "fault", "")};
+    // A guard of an earlier version knows of one volume only.
+    pass.volume = json::unsigned_number(object, "volume").value_or(0);
     for (const auto& value : list->get_array()) {
         auto slot = slot_from_json(value.is_object() ? value.get_object() : json::Object());
         if (!slot) return std::unexpected(slot.error());

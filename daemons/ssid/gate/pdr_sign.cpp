@@ -36,12 +36,13 @@ pdr::WatchdogKind kind_of(WatchdogConfig watchdog) {
 /// The lock: a write of an earlier guard that came late would say what this one has taken back, as LONE (SAFETY 3).
 PdrBeat::OpenVolume opener(std::filesystem::path device, pdr::ClusterIdentity cluster, std::filesystem::path lock) {
     return [device = std::move(device), cluster = std::move(cluster),
-            ours = std::make_shared<pdr::WriterLock>(std::move(lock))]() -> Result<std::unique_ptr<pdr::Disk>> {
+            ours = std::make_shared<pdr::WriterLock>(std::move(lock))]() -> Result<PdrBeat::Volume> {
         if (auto taken = ours->take(); !taken) return std::unexpected(taken.error());
         auto disk = pdr::DirectDisk::open(device, pdr::DiskAccess::kReadWrite);
         if (!disk) return std::unexpected(disk.error());
-        if (auto label = pdr::check_label(**disk, cluster); !label) return std::unexpected(label.error());
-        return std::unique_ptr<pdr::Disk>(std::move(*disk));
+        auto label = pdr::check_label(**disk, cluster);
+        if (!label) return std::unexpected(label.error());
+        return PdrBeat::Volume{*std::move(disk), *std::move(label)};
     };
 }
 
@@ -110,7 +111,7 @@ boost::asio::awaitable<bool> PdrSign::withdraw_watchdog(Clock& clock, std::chron
     announce(false);
     const auto deadline = clock.now() + at_most;
     while (!is_withdrawn() && clock.now() < deadline)
-        co_await wait_change_or_time(pass_over_, pass_over_.count(), clock, deadline - clock.now());
+        co_await clock.wait_change(pass_over_, pass_over_.count(), deadline - clock.now());
     co_return is_withdrawn();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <format>
 #include <string>
+#include <utility>
 
 #include "lib/common/mutation.hpp"
 
@@ -10,6 +11,13 @@ namespace ssi::cluster {
 
 void PdrWatch::look(const PdrPass& pass, BootTime now) {
     last_ = pass;
+    // What was seen on another volume says nothing here: whoever wrote there until just now lives on by that.
+    if (pass.volume != 0 && std::exchange(volume_, pass.volume) != pass.volume) {
+        signs_.clear();
+        slots_.clear();
+        passes_ = {};
+        last_fresh_.reset();
+    }
     if (pass.fresh || mutated(Mutation::kSkipFreshRead)) {
         if (!last_fresh_) passes_.since = now;
         last_fresh_ = now;

@@ -64,6 +64,7 @@ class PdrWatch {
     Sign passes_;  ///< The sign of a member that never wrote: since the first fresh pass.
     std::optional<PdrPass> last_;
     std::optional<BootTime> last_fresh_;
+    std::uint64_t volume_ = 0;  ///< That all this was seen on.
 };
 
 }  // namespace ssi::cluster

@@ -44,6 +44,8 @@ Bytes encode(const Label& label) {
     writer.number(static_cast<std::uint32_t>(label.witness_areas));
     writer.number(label.generation);
     writer.number(static_cast<std::uint64_t>(label.formatted_at));
+    writer.text(label.moved_to);
+    writer.number(label.volume);
     return bytes;
 }
 
@@ -55,6 +57,10 @@ Result<Label> decode_label(ByteView payload, const std::string& where) {
     label.witness_areas = static_cast<int>(std::min<std::uint32_t>(reader.number<std::uint32_t>(), 32));
     label.generation = reader.number<std::uint64_t>();
     label.formatted_at = static_cast<std::int64_t>(reader.number<std::uint64_t>());
+    if (reader.left() > 0) {  // later fields
+        label.moved_to = reader.text();
+        label.volume = reader.number<std::uint64_t>();
+    }
     if (reader.failed() || !MemberName::parse(label.cluster)) return damaged(where, "its fields make no sense");
     return label;
 }

@@ -17,8 +17,10 @@ struct Label {
     std::string cluster;            ///< Name of the cluster.
     std::uint64_t volume_size = 0;  ///< Bytes, when it was formatted.
     int witness_areas = 0;          ///< How many slots, from 1 on, have one: as many as fit.
-    std::uint64_t generation = 1;   ///< Moved on by `ssictl pdr move`; the highest is the valid volume.
+    std::uint64_t generation = 1;   ///< Moved on by `ssictl pdr move`.
     std::int64_t formatted_at = 0;  ///< Seconds since 1970, for people.
+    std::string moved_to = {};      ///< Path of its successor, of the next generation; empty: this is the PDR.
+    std::uint64_t volume = 0;       ///< Random: no other formatting has it. 0: by an earlier version.
     friend bool operator==(const Label&, const Label&) = default;
 };
 

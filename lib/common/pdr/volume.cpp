@@ -1,8 +1,10 @@
 #include "lib/common/pdr/volume.hpp"
 
 #include <algorithm>
+#include <array>
 #include <format>
 #include <memory>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -44,20 +46,11 @@ Result<std::vector<Block>> read_beginning(Disk& disk) {
     return blocks;
 }
 
-std::unexpected<Error> foreign(const Disk& disk, std::string what, std::string remedy) {
-    return failure(ErrorCode::kPdrForeign, std::move(what), disk.name(), std::move(remedy));
-}
-
-}  // namespace
-
-Result<Inspection> inspect(Disk& disk) {
-    const auto blocks = read_beginning(disk);
-    if (!blocks) return std::unexpected(blocks.error());
+/// What the two blocks say: the label itself counts, or the copy when it cannot be read.
+Inspection labels_in(const Disk& disk, const Block& label, const Block& label_copy) {
+    const auto first = label_in(label, where(disk, "the label"));
+    const auto copy = label_in(label_copy, where(disk, "the copy of the label"));
     Inspection found;
-    found.blank = std::ranges::all_of(*blocks, [](const Block& block) { return is_blank(block.bytes); });
-    if (found.blank) return found;
-    const auto first = label_in(blocks->front(), where(disk, "the label"));
-    const auto copy = label_in((*blocks)[kLabelCopyAt / kBlockSize], where(disk, "the copy of the label"));
     if (!first && !copy) return found;
     found.label_damaged = !first;
     found.copy_damaged = !copy || (first && *first != *copy);
@@ -67,7 +60,39 @@ Result<Inspection> inspect(Disk& disk) {
     return found;
 }
 
-Result<Label> format(Disk& disk, const ClusterIdentity& cluster, const FormatOptions& options) {
+Inspection nothing_on_it() {
+    Inspection nothing;
+    nothing.blank = true;
+    return nothing;
+}
+
+std::uint64_t random_number() {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | (device() | 1U);  // not 0
+}
+
+std::unexpected<Error> foreign(const Disk& disk, std::string what, std::string remedy) {
+    return failure(ErrorCode::kPdrForeign, std::move(what), disk.name(), std::move(remedy));
+}
+
+}  // namespace
+
+Result<Inspection> inspect(Disk& disk) {
+    const auto blocks = read_beginning(disk);
+    if (!blocks) return std::unexpected(blocks.error());
+    if (std::ranges::all_of(*blocks, [](const Block& block) { return is_blank(block.bytes); })) return nothing_on_it();
+    return labels_in(disk, blocks->front(), (*blocks)[kLabelCopyAt / kBlockSize]);
+}
+
+Result<Inspection> read_label(Disk& disk) {
+    std::array<Block, 2> blocks;
+    if (auto done = disk.read(kLabelAt, std::span(blocks).first(1)); !done) return std::unexpected(done.error());
+    if (auto done = disk.read(kLabelCopyAt, std::span(blocks).last(1)); !done) return std::unexpected(done.error());
+    if (is_blank(blocks[0].bytes) && is_blank(blocks[1].bytes)) return nothing_on_it();
+    return labels_in(disk, blocks[0], blocks[1]);
+}
+
+Result<void> make_blank(Disk& disk, const FormatOptions& options) {
     const auto found = inspect(disk);
     if (!found) return std::unexpected(found.error());
     if (!found->blank && !options.force) {
@@ -77,17 +102,31 @@ Result<Label> format(Disk& disk, const ClusterIdentity& cluster, const FormatOpt
         return foreign(disk, std::format("{} is not empty: it holds {}", disk.name(), what),
                        "make sure that nobody needs it, then add --force");
     }
+    const std::vector<Block> empty(kBlocksToWitness);
+    return disk.write(0, empty);
+}
+
+Result<void> replace_label(Disk& disk, const ClusterId& cluster, const Label& label) {
+    const auto block = seal({BlockKind::kLabel, cluster, 0, label.generation}, encode(label));
+    for (const auto at : {kLabelCopyAt, kLabelAt})
+        if (auto done = disk.write(at, std::span(&block, 1)); !done) return done;
+    return {};
+}
+
+Result<Label> write_label(Disk& disk, const ClusterIdentity& cluster, const FormatOptions& options) {
     Label label{.cluster = cluster.name,
                 .volume_size = disk.size(),
                 .witness_areas = witness_areas_on(disk.size()),
-                .generation = 1,
-                .formatted_at = options.now};
-    std::vector<Block> empty(kBlocksToWitness);
-    if (auto done = disk.write(0, empty); !done) return std::unexpected(done.error());
-    const auto block = seal({BlockKind::kLabel, cluster.id, 0, 1}, encode(label));
-    for (const auto at : {kLabelCopyAt, kLabelAt})
-        if (auto done = disk.write(at, std::span(&block, 1)); !done) return std::unexpected(done.error());
+                .generation = options.generation,
+                .formatted_at = options.now,
+                .volume = random_number()};
+    if (auto done = replace_label(disk, cluster.id, label); !done) return std::unexpected(done.error());
     return label;
+}
+
+Result<Label> format(Disk& disk, const ClusterIdentity& cluster, const FormatOptions& options) {
+    if (auto done = make_blank(disk, options); !done) return std::unexpected(done.error());
+    return write_label(disk, cluster, options);
 }
 
 Result<Label> check_label(Disk& disk, const ClusterIdentity& cluster) {
@@ -101,6 +140,10 @@ Result<Label> check_label(Disk& disk, const ClusterIdentity& cluster) {
                        std::format("{} is the PDR of cluster {} ({}), not of {}", disk.name(), found->label->cluster,
                                    text_of(found->cluster), cluster.name),
                        "check [pdr] device in system.toml");
+    if (!found->label->moved_to.empty())
+        return foreign(disk,
+                       std::format("{} is the PDR no more: it was moved to {}", disk.name(), found->label->moved_to),
+                       "set [pdr] device in system.toml to that volume: ssictl config push");
     return *found->label;
 }
 

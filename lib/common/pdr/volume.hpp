@@ -28,7 +28,8 @@ struct Inspection {
 [[nodiscard]] Result<Inspection> inspect(Disk& disk);
 
 struct FormatOptions {
-    bool force = false;         ///< Although it is not blank.
+    bool force = false;  ///< Although it is not blank.
+    std::uint64_t generation = 1;
     std::string contents = "";  ///< What is on it, as contents_of() says, for the refusal.
     std::int64_t now = 0;       ///< Seconds since 1970.
 };
@@ -36,8 +37,17 @@ struct FormatOptions {
 /// what is there. The labels are written last: a format that was interrupted leaves no volume.
 [[nodiscard]] Result<Label> format(Disk& disk, const ClusterIdentity& cluster, const FormatOptions& options);
 
-/// Checks that the volume is this cluster's. Errors: kPdrForeign, kPdrDamaged, kPdrUnreadable.
+/// The first half of that: refuses, or empties it. What it held before is lost.
+[[nodiscard]] Result<void> make_blank(Disk& disk, const FormatOptions& options);
+/// The second half: from here on it is a PDR volume.
+[[nodiscard]] Result<Label> write_label(Disk& disk, const ClusterIdentity& cluster, const FormatOptions& options);
+
+/// Checks that the volume is this cluster's, and was not moved. Errors: kPdrForeign, kPdrUnreadable.
 [[nodiscard]] Result<Label> check_label(Disk& disk, const ClusterIdentity& cluster);
+/// The label and its copy alone; blank: both are zeros. Error: kPdrUnreadable.
+[[nodiscard]] Result<Inspection> read_label(Disk& disk);
+/// Over both labels, the copy first: while the label itself is written, whoever reads takes the copy.
+[[nodiscard]] Result<void> replace_label(Disk& disk, const ClusterId& cluster, const Label& label);
 
 /// One slot as it was read.
 struct SlotSign {

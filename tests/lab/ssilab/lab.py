@@ -19,7 +19,7 @@ from .guest_image import guest_image
 from .layout import Cluster, Layout
 from .links import Network, remove_namespaces
 from .luns import lun_layer_program, release_leftovers
-from .member_files import PDR, make_pdr, make_pki, write_member_files
+from .member_files import PDR, make_pdr, make_pki, renew_pdr, write_member_files
 from .packages import package_layer
 from .processes import LabError, end_recorded_process, run, say, wait_until
 from .trees import tree_path
@@ -238,6 +238,7 @@ class Lab:
             for lun in cluster.luns:
                 if lun != PDR:
                     self.lun_remove(lun)
+            renew_pdr(self.layout)
             list(pool.map(lambda name: self.exec(name, "sh", "-c", _START, timeout=30), running))
         self.boot(*off)
 

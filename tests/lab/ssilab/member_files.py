@@ -45,6 +45,7 @@ def system_toml(layout: Layout, cluster: Cluster) -> str:
 
 PDR = "pdr"  # the LUN on which the members' guards beat
 _PDR_SIZE = 8 << 20  # no witness areas
+_PDR_BLOCKS = 4 << 20  # before them
 _WITNESS_AREA = 512 << 20
 
 
@@ -104,6 +105,20 @@ def make_pdr(layout: Layout, cluster: Cluster, witness: bool) -> None:
     configuration.write_text(system_toml(layout, cluster))
     run_in_member_root(cluster, layout.luns, [f"ssictl pdr format --config /mnt/system.toml --device /mnt/{PDR}"])
     configuration.unlink()
+    with open(layout.luns / PDR, "rb") as file:
+        _fresh_pdr(layout).write_bytes(file.read(_PDR_BLOCKS))
+
+
+def renew_pdr(layout: Layout) -> None:
+    """As make_pdr left it, but for the witness areas; whatever the members wrote, wherever it was moved to."""
+    if not (fresh := _fresh_pdr(layout)).exists():
+        return
+    with open(layout.luns / PDR, "r+b") as file:
+        file.write(fresh.read_bytes())
+
+
+def _fresh_pdr(layout: Layout) -> Path:
+    return layout.luns.parent / "pdr.fresh"
 
 
 def run_in_member_root(cluster: Cluster, folder: Path, commands: list[str]) -> None:

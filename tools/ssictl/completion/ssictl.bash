@@ -48,7 +48,7 @@ _ssictl() {
                 islink) choices='list show activate deactivate watch' ;;
                 config) choices='check show diff push pull reload' ;;
                 ca) choices='init issue rotate retire' ;;
-                pdr) choices='format show check' ;;
+                pdr) choices='format show check move' ;;
                 drill) choices='list run' ;;
                 engine) choices='status backup compact force restore' ;;
                 'engine backup' | 'engine restore')
@@ -101,7 +101,7 @@ _ssictl() {
             'ca issue') choices+=' --directory --force' ;;
             'ca rotate') choices+=' --directory --authority' ;;
             'ca retire') choices+=' --directory' ;;
-            'pdr format') choices+=' --device --config --force' ;;
+            'pdr format' | 'pdr move') choices+=' --device --config --force' ;;
             'pdr show' | 'pdr check') choices+=' --device --config' ;;
             'drill list') choices+=' --directory' ;;
             'drill run') choices+=' --guest --report --yes --config --directory' ;;

@@ -26,8 +26,9 @@ def system_toml(layout: Layout, cluster: Cluster) -> str:
     text = ["# Written by ssi-lab.", "[cluster]", f'name = "lab-{layout.name}"', f'uuid = "{cluster.uuid}"', "",
             "[timing]", f"scale = {cluster.timing_scale:.2f}", ""]
     for member in cluster.members:
-        text += ["[[member]]", f'name = "{member}"', f"slot = {cluster.slot(member)}", 'watchdog = "hardware"',
-                 'watchdog_device = "/run/ssi-lab/watchdog.sock"', ""]
+        device = "/dev/watchdog0" if cluster.watchdog == "soft" else "/run/ssi-lab/watchdog.sock"
+        text += ["[[member]]", f'name = "{member}"', f"slot = {cluster.slot(member)}",
+                 f'watchdog = "{cluster.watchdog}"', f'watchdog_device = "{device}"', ""]
     for link in all_links(cluster):
         text += ["[[channel]]", f'members = ["{link.one}", "{link.other}"]',
                  f'addresses = ["{link.addresses[0]}", "{link.addresses[1]}"]',
@@ -112,12 +113,12 @@ def run_in_member_root(cluster: Cluster, folder: Path, commands: list[str]) -> N
         'mount -t tmpfs tmpfs /mnt; mkdir /mnt/up /mnt/work /mnt/root; '
         'mount -t overlay overlay -o "lowerdir=$1:$2,upperdir=/mnt/up,workdir=/mnt/work" /mnt/root; '
         'mount --bind "$3" /mnt/root/mnt; mount --bind /dev /mnt/root/dev; exec chroot /mnt/root sh -euc "$4"',
-        "sh", cluster.packages, str(tree_path("member")), str(folder), "\n".join(commands), timeout=60)
+        "sh", cluster.packages, str(tree_path(cluster.tree)), str(folder), "\n".join(commands), timeout=60)
 
 
 def _lower_text(cluster: Cluster, path: str) -> str:
     """A file of the member before the lab changed it: from our packages' layer, else from the tree."""
-    for root in filter(None, [cluster.packages, cluster.layer, str(tree_path("member"))]):
+    for root in filter(None, [cluster.packages, cluster.layer, str(tree_path(cluster.tree))]):
         file = Path(root) / path
         if file.is_file():
             return file.read_text()

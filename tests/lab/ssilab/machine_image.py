@@ -1,0 +1,99 @@
+"""What a member that is a virtual machine boots from: Debian's kernel, an initramfs of ours, and a disk image for each
+layer of its root. Made once for each tree and each set of packages, and kept in the cache of the trees.
+
+The disks carry serial numbers: "layer0", "layer1"... are the layers, the topmost first, read-only and the same for all
+machines; "own" is the machine's own disk. The root is an overlay of them, as a container's is.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from .cpio import Cpio
+from .guest_image import kernel_module, unpack_kernel
+from .processes import run, say
+from .trees import cache_directory, forget_old, tree_path
+
+# In the order of loading.
+_MODULES = ["virtio_blk", "overlay"]
+_INIT = """\
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+for module in /modules/*; do insmod "$module"; done
+lower=
+for disk in /sys/block/vd*; do
+    read -r serial <"$disk/serial"
+    case $serial in
+        own) mkdir -p /own && mount -t ext4 "/dev/${disk##*/}" /own ;;
+        layer*) mkdir -p "/$serial" && mount -t ext4 -o ro,noload "/dev/${disk##*/}" "/$serial" && lower=$lower:/$serial ;;
+    esac
+done
+mkdir /root
+if ! mount -t overlay -o "lowerdir=${lower#:},upperdir=/own/upper,workdir=/own/work" root /root; then
+    echo "the root cannot be mounted: $lower"
+    poweroff -f
+fi
+umount /proc /sys
+mount --move /dev /root/dev
+exec switch_root /root /lib/systemd/systemd
+"""
+
+
+def machine_image() -> Path:
+    """The directory with `vmlinux`, `initramfs` and `tree`, the image of the machine tree."""
+    tree = tree_path("machine")
+    digest = hashlib.sha256(tree.name.encode() + Path(__file__).read_bytes()).hexdigest()[:12]
+    image = cache_directory() / f"lab-machine-{digest}"
+    if not image.exists():
+        say("making the machines' kernel, initramfs and root (once)")
+        partial = image.with_name(f"{image.name}.partial.{os.getpid()}")
+        partial.mkdir()
+        try:
+            kernel = max(tree.glob("boot/vmlinuz-*"))
+            (partial / "vmlinux").write_bytes(unpack_kernel(kernel.read_bytes()))
+            (partial / "initramfs").write_bytes(_initramfs(tree, kernel.name.removeprefix("vmlinuz-")))
+            make_disk(partial / "tree", tree, 2 << 30)
+            if not image.exists():  # else another lab was faster
+                partial.rename(image)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        forget_old("lab-machine-*", keep=image)
+    os.utime(image)
+    return image
+
+
+def layer_image(layer: Path) -> Path:
+    """The image of a layer of the cache, such as our packages."""
+    image = layer.with_name(f"lab-disk-{layer.name}")
+    if not image.exists():
+        partial = image.with_name(f"{image.name}.partial.{os.getpid()}")
+        make_disk(partial, layer, 1 << 30)
+        partial.rename(image)
+        forget_old("lab-disk-*", keep=image)
+    os.utime(image)
+    return image
+
+
+def make_disk(image: Path, folder: Path, size: int) -> None:
+    """A sparse disk of an ext4 file system with what is in the folder."""
+    with open(image, "wb") as file:
+        file.truncate(size)
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1", "-d", str(folder), str(image),
+        timeout=180)
+
+
+def _initramfs(tree: Path, version: str) -> bytes:
+    archive = Cpio()
+    for directory in ("bin", "dev", "modules", "proc", "sys"):
+        archive.directory(directory)
+    archive.device("dev/console", 5, 1)
+    archive.file("init", _INIT.encode(), 0o755)
+    archive.file("bin/busybox", (tree / "usr/bin/busybox").read_bytes(), 0o755)
+    for position, module in enumerate(_MODULES):
+        archive.file(f"modules/{position}-{module}.ko", kernel_module(tree, version, module))
+    return archive.finish()

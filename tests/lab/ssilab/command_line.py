@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--members", type=int, default=3, help="1 to 8 (default: %(default)s)")
     up.add_argument("--links", type=int, default=4, help="channels for each pair, 1 to 16 (default: %(default)s)")
     up.add_argument("--timing-scale", type=float, help="[timing] scale (default: 2, for machines 6)")
-    up.add_argument("--vm", action="store_true", help="members are virtual machines with a kernel of their own, emulated")
+    up.add_argument("--vm", action="store_true", help="members are virtual machines, emulated")
     up.add_argument("--witness", action="store_true", help="a PDR with room for the witness")
     up.add_argument("--no-packages", action="store_true", help="members without our packages")
     verb("down", "remove everything of the lab")

@@ -110,7 +110,8 @@ class Container(Member):
             return
         for directory in ("upper", "work", "root", "journal"):
             (self._state / directory).mkdir(parents=True, exist_ok=True)
-        layers = ":".join(filter(None, [self._cluster.packages, self._cluster.layer, str(tree_path(self._cluster.tree))]))
+        tree = str(tree_path(self._cluster.tree))
+        layers = ":".join(filter(None, [self._cluster.packages, self._cluster.layer, tree]))
         run("mount", "-t", "overlay", self._unit, "-o",
             f"lowerdir={layers},upperdir={self._state}/upper,workdir={self._state}/work", str(self.root))
 

@@ -76,8 +76,8 @@ class Lab:
            witness: bool = False, machines: bool = False, watchdog: str = "") -> None:
         """Makes the cluster and boots it; returns when every member is up. `other_layer`: what the members have instead
         of our packages, or besides. `fence_answer_s`: the fence agent answers no sooner. Without `fence` there is none,
-        and only time proves a death. `witness`: the PDR has areas for it. `machines`: members are virtual machines, whose
-        `watchdog` is "soft" (softdog) unless it is "hardware", the supervisor."""
+        and only time proves a death. `witness`: the PDR has areas for it. `machines`: members are virtual machines,
+        whose `watchdog` is "soft" (softdog) unless it is "hardware", the supervisor."""
         if not 1 <= members <= 8 or not 1 <= links <= 16:
             raise LabError("a lab has 1 to 8 members and 1 to 16 links for each pair")
         if (self.layout.state / "cluster.json").exists():

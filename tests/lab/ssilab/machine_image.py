@@ -30,10 +30,11 @@ for disk in /sys/block/vd*; do
     read -r serial <"$disk/serial"
     case $serial in
         own) mkdir -p /own && mount -t ext4 "/dev/${disk##*/}" /own ;;
-        layer*) mkdir -p "/$serial" && mount -t ext4 -o ro,noload "/dev/${disk##*/}" "/$serial" && lower=$lower:/$serial ;;
+        layer*)
+            mkdir -p "/$serial" && mount -t ext4 -o ro,noload "/dev/${disk##*/}" "/$serial" && lower=$lower:/$serial ;;
     esac
 done
-mkdir /root
+mkdir -p /root
 if ! mount -t overlay -o "lowerdir=${lower#:},upperdir=/own/upper,workdir=/own/work" root /root; then
     echo "the root cannot be mounted: $lower"
     poweroff -f

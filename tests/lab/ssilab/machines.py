@@ -323,8 +323,8 @@ class Machine(Member):
 
     @staticmethod
     def _disk_arguments(name: str, path: str, read_only: str) -> list[str]:
-        # What the machine has written is with the host and survives its power cut, synced or not: a disk without a cache.
-        # What its kernel has not written yet is lost.
+        # A disk without a cache of its own: what the machine has written survives its power cut, what its kernel has not
+        # written yet is lost.
         return ["-blockdev", f"driver=raw,node-name={name},read-only={read_only},cache.no-flush=on,file.driver=file,"
                              f"file.locking=off,file.cache.no-flush=on,file.filename={path}",
                 "-device", f"virtio-blk-pci,drive={name},serial={name},share-rw=on"]

@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 import subprocess
-from pathlib import Path
 
 from .layout import Cluster, Layout
 from .links import Network

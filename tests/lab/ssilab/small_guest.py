@@ -1,5 +1,5 @@
-"""The guest of members that are virtual machines: tests/lab/guest/tick.c instead of a Linux, which an emulated processor
-inside an emulated machine would boot for minutes. It ticks; it has no disk, no NIC and takes no commands."""
+"""The guest of members that are virtual machines: tests/lab/guest/tick.c instead of a Linux, which an emulated
+processor inside an emulated machine would boot for minutes. It ticks; it has no disk, no NIC and takes no commands."""
 
 import hashlib
 import os
@@ -10,9 +10,9 @@ from .processes import say
 from .trees import cache_directory, forget_old, in_builder, repository
 
 _SOURCE = "tests/lab/guest/tick.c"
-_COMPILE = ["gcc", "-std=c17", "-m32", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-ffreestanding",
-            "-fno-pie", "-no-pie", "-fno-stack-protector", "-fcf-protection=none", "-mgeneral-regs-only", "-nostdlib",
-            "-static", "-s", "-Wl,-Ttext-segment=0x100000,--build-id=none,-e,start"]
+_COMPILE = ["gcc", "-std=c17", "-m32", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror",
+            "-ffreestanding", "-fno-pie", "-no-pie", "-fno-stack-protector", "-fcf-protection=none",
+            "-mgeneral-regs-only", "-nostdlib", "-static", "-s", "-Wl,-Ttext-segment=0x100000,--build-id=none,-e,start"]
 
 
 def small_guest_image() -> Path:

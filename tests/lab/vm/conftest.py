@@ -2,6 +2,7 @@
 
 machines     three machines with our packages and softdog, all on and Joined; one cluster for the session
 without_fence_agent    the same, with a fence agent that answers nobody
+SSI_LAB_VM_NAME names a lab of three machines that is up: it is used and left as it is, for whoever writes a test.
 """
 
 import os
@@ -21,6 +22,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def _machines() -> Iterator[Lab]:
+    if name := os.environ.get("SSI_LAB_VM_NAME"):
+        yield Lab(name)
+        return
     lab = Lab(f"t{os.getpid()}v")
     try:
         lab.up(3, 2, TIMING_SCALE, machines=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .cpio import Cpio
 from .guest_image import kernel_module, unpack_kernel
+from .layers import make_layer
 from .processes import run, say
 from .trees import cache_directory, forget_old, tree_path
 
@@ -45,8 +46,23 @@ exec switch_root /root /lib/systemd/systemd
 """
 
 
+# libvirt starts every emulator to see what it can do, once for each build of it: for minutes where that is emulated too.
+_ASK_EMULATOR = """
+mount --bind /dev/null /dev/kvm 2>/dev/null || true
+mount -t tmpfs tmpfs /run
+mkdir /run/libvirt
+libvirtd --daemon --pid-file /run/libvirtd.pid
+trap 'kill $(cat /run/libvirtd.pid)' EXIT
+tries=0
+until virsh -q uri >/dev/null 2>&1 || [ $tries = 300 ]; do sleep 0.2; tries=$((tries + 1)); done
+virsh -q domcapabilities --emulatorbin /usr/bin/qemu-system-x86_64 --virttype qemu >/dev/null
+"""
+CAPABILITIES = "var/cache/libvirt/qemu/capabilities"
+
+
 def machine_image() -> Path:
-    """The directory with `vmlinux`, `initramfs` and `tree`, the image of the machine tree."""
+    """The directory with `vmlinux`, `initramfs`, `tree`, the image of the machine tree, and `capabilities`, what libvirt
+    knows of the emulator (CAPABILITIES in the machine)."""
     tree = tree_path("machine")
     digest = hashlib.sha256(tree.name.encode() + Path(__file__).read_bytes()).hexdigest()[:12]
     image = cache_directory() / f"lab-machine-{digest}"
@@ -59,6 +75,9 @@ def machine_image() -> Path:
             (partial / "vmlinux").write_bytes(unpack_kernel(kernel.read_bytes()))
             (partial / "initramfs").write_bytes(_initramfs(tree, kernel.name.removeprefix("vmlinuz-")))
             make_disk(partial / "tree", tree, 2 << 30)
+            make_layer(partial / "asked", tree, _ASK_EMULATOR, timeout=300)
+            (partial / "asked" / CAPABILITIES).rename(partial / "capabilities")
+            shutil.rmtree(partial / "asked")
             if not image.exists():  # else another lab was faster
                 partial.rename(image)
         finally:

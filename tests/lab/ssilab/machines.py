@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .layout import Cluster, Layout
 from .luns import LunLayer
-from .machine_image import layer_image, machine_image, make_disk
+from .machine_image import CAPABILITIES, layer_image, machine_image, make_disk
 from .members import POWER_TIMEOUT, Member
 from .processes import LabError, end_recorded_process, record_process, recorded_process, wait_until
 from .qmp import ask_qemu
@@ -18,8 +18,9 @@ from .trees import repository, tree_path
 
 _PARTS = repository() / "tests/lab/machine"
 _KERNEL_ARGUMENTS = ("console=hvc0 quiet panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check "
-                     "rcupdate.rcu_expedited=1 8250.nr_uarts=0 systemd.show_status=0 "
-                     "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=debug")
+                     "rcupdate.rcu_expedited=1 8250.nr_uarts=0 init_on_alloc=0 cryptomgr.notests audit=0 "
+                     "apparmor=0 nowatchdog systemd.show_status=0 systemd.journald.forward_to_console=1 "
+                     "systemd.journald.max_level_console=debug")
 # A machine of the lowest level that has instructions for AES, which QEMU passes on to the real processor: links are
 # encrypted. No later one: vectors would be emulated.
 _PROCESSOR = "Westmere,+rdrand"
@@ -243,9 +244,17 @@ class Machine(Member):
         # No bridge of containers asks for it, and a guest's NIC needs it.
         (etc / "modules-load.d/ssi-lab.conf").write_text("softdog\nbridge\ntun\n" if self._cluster.watchdog == "soft"
                                                          else "bridge\ntun\n")
+        # On a loaded host devices come late.
+        (etc / "systemd/system.conf.d").mkdir()
+        (etc / "systemd/system.conf.d/ssi-lab.conf").write_text(
+            "[Manager]\nDefaultDeviceTimeoutSec=900s\nDefaultTimeoutStartSec=900s\n")
         (etc / "systemd/journald.conf.d").mkdir()
         (etc / "systemd/journald.conf.d/ssi-lab.conf").write_text("[Journal]\nTTYPath=/dev/hvc1\nStorage=volatile\n")
         shutil.copy(_PARTS / "agent", upper / "usr/local/lib/ssi-lab/agent")
+        shutil.copytree(machine_image() / "capabilities", upper / CAPABILITIES)
+        # Nothing is to be brought up to date (systemd-update-done.service): no caches of libraries, hardware, messages.
+        for folder in (etc, upper / "var"):
+            (folder / ".updated").touch()
         folder = self._state / "disk.content"
         folder.mkdir()
         upper.rename(folder / "upper")

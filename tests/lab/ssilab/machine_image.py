@@ -46,7 +46,7 @@ exec switch_root /root /lib/systemd/systemd
 """
 
 
-# libvirt starts every emulator to see what it can do, once for each build of it: for minutes where that is emulated too.
+# libvirt starts an emulator to see what it can do, once for each build: for minutes where that is emulated too.
 _ASK_EMULATOR = """
 mount --bind /dev/null /dev/kvm 2>/dev/null || true
 mount -t tmpfs tmpfs /run
@@ -61,8 +61,8 @@ CAPABILITIES = "var/cache/libvirt/qemu/capabilities"
 
 
 def machine_image() -> Path:
-    """The directory with `vmlinux`, `initramfs`, `tree`, the image of the machine tree, and `capabilities`, what libvirt
-    knows of the emulator (CAPABILITIES in the machine)."""
+    """The directory with `vmlinux`, `initramfs`, `tree`, the image of the machine tree, and `capabilities`, what
+    libvirt knows of the emulator (CAPABILITIES in the machine)."""
     tree = tree_path("machine")
     digest = hashlib.sha256(tree.name.encode() + Path(__file__).read_bytes()).hexdigest()[:12]
     image = cache_directory() / f"lab-machine-{digest}"

@@ -282,7 +282,12 @@ class Machine(Member):
             process = subprocess.Popen(self._in_tree(*self._qemu(luns)), stdin=subprocess.DEVNULL, stdout=console,
                                        stderr=console, start_new_session=True)
         record_process(self._qemu_record, process.pid)
-        wait_until(lambda: process.poll() is not None or self._qmp.exists(), f"the machine {self.name}", 20, 0.02)
+
+        def answers() -> bool:
+            with contextlib.suppress(LabError):
+                return bool(ask_qemu(self._qmp, "query-status"))
+            return False
+        wait_until(lambda: process.poll() is not None or answers(), f"the machine {self.name}", 60, 0.05)
         if process.poll() is not None:
             raise LabError(f"the machine {self.name} did not start: see {self._state}/console.log")
 
@@ -332,8 +337,8 @@ class Machine(Member):
 
     @staticmethod
     def _disk_arguments(name: str, path: str, read_only: str) -> list[str]:
-        # A disk without a cache of its own: what the machine has written survives its power cut, what its kernel has not
-        # written yet is lost.
+        # A disk without a cache of its own: what the machine has written survives its power cut, what its kernel has
+        # not written yet is lost.
         return ["-blockdev", f"driver=raw,node-name={name},read-only={read_only},cache.no-flush=on,file.driver=file,"
                              f"file.locking=off,file.cache.no-flush=on,file.filename={path}",
                 "-device", f"virtio-blk-pci,drive={name},serial={name},share-rw=on"]

@@ -165,7 +165,7 @@ def sim(part):
 
 def model(part):
     checks = ("scripts/in-builder", "tests/model/run", *([part.options.k] if part.options.k else []))
-    return check_lines(part, *checks, minutes=10)
+    return check_lines(part, *checks, minutes=15)
 
 
 def unit_and_sim(part, preset, **environment):

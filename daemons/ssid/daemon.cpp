@@ -21,23 +21,24 @@
 #include "daemons/ssid/engine/etcd_engine.hpp"
 #include "daemons/ssid/engine/log_service.hpp"
 #include "daemons/ssid/engine/voter_keeper.hpp"
-#include "daemons/ssid/engine/voter_status.hpp"
-#include "daemons/ssid/engine/witness_keeper.hpp"
 #include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/fencing/fencing.hpp"
-#include "daemons/ssid/fencing/switch_off.hpp"
+#include "daemons/ssid/fencing/reservation_keeper.hpp"
 #include "daemons/ssid/gate/guard_client.hpp"
 #include "daemons/ssid/gate/hook_server.hpp"
 #include "daemons/ssid/guests/capacity_report.hpp"
 #include "daemons/ssid/guests/guests.hpp"
 #include "daemons/ssid/guests/libvirt_hypervisor.hpp"
 #include "daemons/ssid/membership/boot_file.hpp"
+#include "daemons/ssid/membership/lone_keeper.hpp"
 #include "daemons/ssid/membership/voter_standing.hpp"
 #include "daemons/ssid/relocation/isfc_bus_link.hpp"
 #include "daemons/ssid/state/config_rules.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/witness_facts.hpp"
 #include "lib/common/config/kept_config.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/scsi/sg_io.hpp"
 #include "lib/common/text_file.hpp"
 
 namespace ssi::cluster {
@@ -73,6 +74,7 @@ struct Daemon::Parts {
           fencing(membership, watch, view, fence_chain(config), clock, executor, config.timing.beat,
                   config.pdr.device.empty() ? nullptr : &pdr),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
+          lone(membership, view, pdr, clock, config.timing.lease),
           capacity(membership, view, clock, free_memory),
           config_report(configuration, view, clock, executor),
           peers(executor, own),
@@ -90,9 +92,9 @@ struct Daemon::Parts {
     void describe_slot();
     awaitable<void> renew_lease(BootTime begun);
     std::optional<VoterKeeper::Facts> voter_facts();
-    std::optional<VoterStanding> witness_standing();
     void open_witness();
-    HolderSigns signs_of(const MemberName& holder);
+    void open_reservations();
+    awaitable<bool> boots_anew();
     awaitable<std::uint64_t> newest_lineage();
     awaitable<void> publish();
     awaitable<void> compact();
@@ -120,6 +122,7 @@ struct Daemon::Parts {
     PeerWatch watch;
     Fencing fencing;
     Guests guests;
+    LoneKeeper lone;
     CapacityReport capacity;
     ConfigReport config_report;
     RequestClient peers;
@@ -131,8 +134,10 @@ struct Daemon::Parts {
     std::optional<SystemdUnitControl> unit_control;
     std::optional<EtcdDirector> director;
     std::optional<VoterKeeper> voters;
-    std::vector<FenceStep> witness_fences;  ///< For fencing without a majority.
     std::optional<WitnessKeeper> witness;
+    std::optional<RecordedVerdicts> verdicts;  ///< None: the cluster has no PDR.
+    std::optional<WitnessFacts> witness_facts;
+    std::optional<ReservationKeeper> reservations;  ///< With a [[fence]] of that method.
     std::optional<EngineHealth> health;
     std::optional<LogServer> logs;
     std::optional<IsfcBusLink> isfc;
@@ -154,6 +159,7 @@ Result<void> Daemon::Parts::open() {
     voters.emplace(config, membership.own(), engine, *director, clock, executor);
     voters->facts = [this] { return voter_facts(); };
     open_witness();
+    open_reservations();
     voters->newest_lineage = [this] { return newest_lineage(); };
     health.emplace(engine, clock);
     auto telling = LogServer::listen(executor, places.log_socket, [this] { return director->log_report(); });
@@ -161,7 +167,8 @@ Result<void> Daemon::Parts::open() {
     logs.emplace(*std::move(telling));
     isfc.emplace(*bus);
     relocations.emplace(membership, view, guard, hypervisor, *isfc, clock, executor);
-    administration.emplace(config, membership, watch, pdr, view, *voters, *health, hypervisor, *relocations, clock);
+    administration.emplace(config, membership, watch, pdr, view, *voters, *health, hypervisor, *relocations, clock,
+                           verdicts ? &*verdicts : nullptr);
     engine_administration.emplace(config, membership.own(), engine, *director, *voters, *health, executor);
     auto methods = bus_methods(*administration, *engine_administration);
     std::ranges::move(config_methods(config_exchange, member_changes), std::back_inserter(methods));
@@ -172,6 +179,8 @@ Result<void> Daemon::Parts::open() {
         spawn(renew_lease(begun));
         watch.look(view.state(), clock.now());
         fencing.consider();
+        if (!config.pdr.device.empty()) spawn(lone.step());
+        if (verdicts) spawn(verdicts->settle());
     };
     guard.on_event = [this](const GuardEvent&) { guests.poke(); };
     guard.on_connected = [this] {
@@ -243,7 +252,7 @@ awaitable<Result<void>> Daemon::Parts::reboot_host() {
 /// Tells the guard what our slot is to say, when that has changed.
 void Daemon::Parts::describe_slot() {
     const auto& life = membership.life();
-    const SlotFacts facts{life ? life->incarnation : Incarnation{}, membership.has_majority()};
+    const SlotFacts facts{life ? life->incarnation : Incarnation{}, membership.has_majority(), lone.alone()};
     if (described == facts) return;
     described = facts;
     spawn([](Parts& parts, SlotFacts said) -> awaitable<void> {
@@ -267,82 +276,37 @@ awaitable<std::uint64_t> Daemon::Parts::newest_lineage() {
 /// The list of voters is changed by the member that acts for all.
 std::optional<VoterKeeper::Facts> Daemon::Parts::voter_facts() {
     if (!membership.has_majority() || !watch.is_coordinator(view.state())) return std::nullopt;
-    return VoterKeeper::Facts{voter_candidates(config, view.state(), watch.unheard()), witness_standing()};
-}
-
-/// None: this cluster has none.
-std::optional<VoterStanding> Daemon::Parts::witness_standing() {
-    if (!witness->has_areas()) return std::nullopt;
-    const auto& lock = witness->lock();
-    if (!lock || !lock->witness) return VoterStanding::kUnknown;
-    const auto& state = view.state();
-    const auto& holder = *lock->witness;
-    const auto life = state.joined_life(holder.member);
-    const bool lives = life && life->incarnation == holder.incarnation && state.fence(holder.member) == nullptr &&
-                       !watch.unheard().contains(holder.member);
-    if (!lives) return VoterStanding::kUnknown;
-    // Its data are nowhere, and yet it has voted: it can never do so again.
-    if (!lock->data && witness_seat(voters->seats()) == WitnessSeat::kUsed) return VoterStanding::kGone;
-    // Until it votes it is enough that its holder lives, who will start it.
-    const auto seat = std::ranges::find(voters->seats(), VoterKind::kWitness, &Seat::kind);
-    if (seat == voters->seats().end() || seat->is_learner) return VoterStanding::kLive;
-    const auto* slot = pdr.slot(holder.member);
-    return slot != nullptr && slot->serves_witness ? VoterStanding::kLive : VoterStanding::kUnknown;
-}
-
-/// What was seen of it on the PDR: the engine's sign of it cannot be seen without a majority.
-HolderSigns Daemon::Parts::signs_of(const MemberName& holder) {
-    const auto now = clock.now();
-    HolderSigns signs;
-    // Its other sign cannot be heard here: longer than T_fence, for a slow path alone shall not end a member. The
-    // witness is dead by then, whatever becomes of its member (SAFETY 9).
-    signs.is_silent = pdr.stands_still(holder, now, config.timing.lease + config.timing.beat);
-    signs.dead_after = pdr.dead_after(holder);
-    const auto* slot = pdr.slot(holder);
-    if (signs.dead_after && slot != nullptr && pdr.is_dead_by_time({holder, slot->incarnation}, now))
-        signs.still = *signs.dead_after;
-    return signs;
+    return VoterKeeper::Facts{voter_candidates(config, view.state(), watch.unheard()),
+                              witness_facts->standing(*witness)};
 }
 
 void Daemon::Parts::open_witness() {
-    witness_fences = fence_chain(config);
     witness.emplace(config, membership.own(), *unit_control, clock, executor);
-    witness->cluster = [this](const pdr::LockRecord& lock, int areas) -> std::optional<WitnessKeeper::ClusterFacts> {
-        if (!membership.has_majority()) return std::nullopt;
-        const auto& state = view.state();
-        const auto& seats = voters->seats();
-        auto members = voter_candidates(config, state, watch.unheard());
-        std::erase_if(members, [&](const auto& member) { return config.find(member.name)->slot.number() > areas; });
-        WitnessKeeper::ClusterFacts facts{.home = witness_home(members, seats), .seat = witness_seat(seats)};
-        facts.should_move = should_move(membership.own(), members, seats);
-        const auto* holder = lock.witness ? state.member(lock.witness->member) : nullptr;
-        facts.holder_is_gone = holder != nullptr && holder->state == MemberState::kDown &&
-                               holder->incarnation == lock.witness->incarnation;
-        return facts;
-    };
-    witness->signs = [this](const MemberName& holder) { return signs_of(holder); };
-    witness->may_fence = [this](const MemberName& target) { return may_fence(view.state(), target); };
-    witness->cut_power = [this](const MemberName& target) {
-        return switch_off(witness_fences, target,
-                          [this, target] { return signs_of(target).is_silent && may_fence(view.state(), target); });
-    };
-    witness->joining = [this]() -> awaitable<Result<EtcdStart>> {
-        const auto list = co_await engine.voters();
-        if (!list) co_return std::unexpected(list.error());
-        // R3: what is known of the seat may be old, and what has voted never begins anew. This list is not old, and no
-        // witness runs that could get a vote meanwhile.
-        if (witness_seat(seats_of(*list, config)) != WitnessSeat::kFresh)
-            co_return failure(ErrorCode::kConflict, "the witness's seat is not that of a voter that never ran",
-                              kWitnessName, "none is needed: it is looked at again");
-        co_return joining_start(*list);
-    };
-    witness->serves = [this]() -> awaitable<bool> {
-        const auto status = co_await ask_voter(executor, WitnessPlaces{}.working_directory / "client:1", 1s);
-        co_return status.has_value();
-    };
-    witness->life = [this] { return membership.life() ? membership.life()->incarnation : Incarnation{}; };
-    witness->has_left = [this] { return membership.has_left(); };
+    if (witness->volume())
+        verdicts.emplace(config.find(membership.own())->slot, witness->volume(), membership, watch, pdr, view, clock,
+                         executor, config.timing.lease + config.timing.beat);
+    witness_facts.emplace(
+        WitnessFacts::Sources{config, membership, watch, pdr, view, engine, *voters, clock, executor});
+    witness_facts->serve(*witness, verdicts ? &*verdicts : nullptr);
     membership.after_left = [this] { return witness->until_free(); };
+}
+
+void Daemon::Parts::open_reservations() {
+    const auto fence = std::ranges::find(config.fences, FenceMethod::kReservations, &FenceConfig::method);
+    if (fence == config.fences.end()) return;
+    reservations.emplace(config, *fence, membership.own(), view, std::make_shared<scsi::LinuxPaths>(fence->timeout),
+                         clock, executor);
+    reservations->life_now = [this] { return membership.life(); };
+    reservations->boots_anew = [this] { return boots_anew(); };
+    membership.before_joined = [this](MemberLife life) { return reservations->enroll(life, config.timing.silence); };
+}
+
+/// No life of this boot, and nothing that runs: what this host registers brings nothing back that was taken away.
+awaitable<bool> Daemon::Parts::boots_anew() {
+    const auto recorded = boot.load();
+    if (!recorded || *recorded) co_return false;
+    const auto rights = co_await guard.rights();
+    co_return rights && rights->empty() && !membership.life();
 }
 
 awaitable<void> Daemon::Parts::publish() {
@@ -417,6 +381,7 @@ Result<void> Daemon::start() {
     parts.spawn(parts.watch_peers());
     parts.spawn(parts.compact());
     parts.spawn(parts.witness->run());
+    if (parts.reservations) parts.spawn(parts.reservations->run());
     ::sd_notifyf(0, "READY=1\nSTATUS=%s of cluster %s", parts.membership.own().str().c_str(),
                  parts.config.cluster.c_str());
     return {};

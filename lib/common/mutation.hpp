@@ -15,6 +15,9 @@ enum class Mutation {
     kReleaseByNameAlone,         ///< SAFETY 18: a release is keyed by the guest's name.
     kReacquireDuringRelocation,  ///< SAFETY 22: the source may go on while the move is open.
     kRenewalFromCompletion,      ///< SAFETY 5: a renewal counts from its completion.
+    kLoneBeforeReadBack,         ///< SAFETY 3: no lease is needed though the slot may not say LONE yet.
+    kLoneForgottenByGuard,       ///< SAFETY 3: a guard that is started again says that its member is not alone.
+    kTimeAgainstLone,            ///< SAFETY 3: time proves the death of a member whose slot says LONE.
 };
 
 #ifdef SSI_MUTATIONS

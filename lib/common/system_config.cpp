@@ -55,6 +55,8 @@ std::string_view text_of(FenceMethod method) {
             return "time";
         case FenceMethod::kOperator:
             return "operator";
+        case FenceMethod::kReservations:
+            return "reservations";
         case FenceMethod::kAgent:
             break;
     }

@@ -88,23 +88,27 @@ struct ChannelConfig {
 
 /// What a [[fence]] does to prove that a silent member is dead.
 enum class FenceMethod {
-    kAgent,     ///< A program cuts its power and confirms that it is off (SAFETY 13 a).
-    kTime,      ///< Its own watchdog must have reset it by now (SAFETY 13 b).
-    kOperator,  ///< Nothing: what stands behind it is not tried, an operator must say it (SAFETY 13 d).
+    kAgent,         ///< A program cuts its power and confirms that it is off (SAFETY 13 a).
+    kTime,          ///< Its own watchdog must have reset it by now (SAFETY 13 b).
+    kOperator,      ///< Nothing: what stands behind it is not tried, an operator must say it (SAFETY 13 d).
+    kReservations,  ///< Its writes are stopped at the volumes, by SCSI-3 persistent reservations (SAFETY 13 c).
 };
-/// "agent", "time", "operator", as in the file.
+/// "agent", "time", "operator", "reservations", as in the file.
 [[nodiscard]] std::string_view text_of(FenceMethod method);
 
-/// One [[fence]]. All but `name` and `method` is of kAgent alone: a program that follows the calling convention of the
-/// fence-agents package.
+/// One [[fence]]. `name` and `method` are of all of them; `volumes` and `all_disks` of kReservations, `timeout` of it
+/// and of kAgent, the others of kAgent alone: a program that follows the calling convention of the fence-agents
+/// package.
 struct FenceConfig {
     std::string name;
     FenceMethod method = FenceMethod::kAgent;
     std::filesystem::path agent;                 ///< Absolute, or found in /usr/sbin.
     std::filesystem::path credentials;           ///< A file of more options (fence_credentials.hpp); empty: none.
-    std::chrono::milliseconds timeout{20'000};   ///< For one call of the agent.
+    std::chrono::milliseconds timeout{20'000};   ///< For one call of the agent, or one command to a volume.
     std::map<std::string, std::string> options;  ///< Passed as key=value lines on standard input.
     std::map<std::string, std::string> plugs;    ///< Member name -> plug; a member not listed uses its own name.
+    std::vector<std::filesystem::path> volumes;  ///< With guests' disks; the same paths on all members.
+    bool all_disks = false;  ///< Says that no guest ever writes to a disk elsewhere than on the volumes and the PDR.
     [[nodiscard]] std::string plug_of(const MemberName& member) const;
 };
 

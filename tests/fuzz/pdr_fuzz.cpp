@@ -7,6 +7,7 @@
 #include "lib/common/pdr/block.hpp"
 #include "lib/common/pdr/lock_round.hpp"
 #include "lib/common/pdr/records.hpp"
+#include "lib/common/pdr/verdict.hpp"
 #include "tests/fuzz/require.hpp"
 
 using namespace ssi;
@@ -51,6 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(pdr::decode_slot(pdr::encode(*slot), "the same slot") == *slot);
     if (const auto label = pdr::decode_label(opened->payload, "a label"))
         require(pdr::decode_label(pdr::encode(*label), "the same label") == *label);
+    if (const auto verdicts = pdr::decode_verdicts(opened->payload, "verdicts"))
+        require(pdr::decode_verdicts(pdr::encode(*verdicts), "the same verdicts") == *verdicts);
     if (const auto lock = pdr::decode_lock(opened->payload, "a lock")) meet(*lock);
     return 0;
 }

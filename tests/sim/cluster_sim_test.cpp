@@ -30,9 +30,11 @@ TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
     EXPECT_GT(totals.fences, static_cast<int>(seeds) / 4);
     EXPECT_GT(totals.expiries, static_cast<int>(seeds) / 10);
     EXPECT_GT(totals.resets, static_cast<int>(seeds) / 10);
-    std::printf("%llu seeds: %d starts, %d refusals, %d moves, %d fences, %d leases lost, %d resets\n",
-                static_cast<unsigned long long>(seeds), totals.starts, totals.refusals, totals.moves, totals.fences,
-                totals.expiries, totals.resets);
+    EXPECT_GT(totals.lone_lapses, static_cast<int>(seeds) / 200);
+    std::printf(
+        "%llu seeds: %d starts, %d refusals, %d moves, %d fences, %d leases lost, %d resets, %d ridden out alone\n",
+        static_cast<unsigned long long>(seeds), totals.starts, totals.refusals, totals.moves, totals.fences,
+        totals.expiries, totals.resets, totals.lone_lapses);
 }
 
 /// Three members with a PDR, and a guest on the third.
@@ -54,6 +56,18 @@ class WithPdr : public testing::Test {
     }
     void every_pdr(PdrFault fault) {
         for (const auto& host : cluster_.hosts) host->pdr_fault = fault;
+    }
+    /// All hosts, with what was changed of the cluster, and the guest on one of them: which is returned.
+    Host& power_on_again() {
+        for (const auto& host : cluster_.hosts) host->cut_power();
+        for (const auto& host : cluster_.hosts) host->boot();
+        pass(30s);
+        if (third_.find(g_) == nullptr) cluster_.virsh_start(third_, g_);
+        pass(10s);
+        return **std::ranges::find_if(cluster_.hosts, [&](const auto& host) { return runs_on(*host); });
+    }
+    [[nodiscard]] bool runs_anywhere() {
+        return std::ranges::any_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); });
     }
     Cluster cluster_{3, 1, true};
     Host& third_ = *cluster_.hosts[2];
@@ -106,21 +120,44 @@ TEST_F(WithPdr, with_the_pdr_lost_for_all_everybody_lives) {
 
 TEST_F(WithPdr, without_a_fence_agent_a_member_without_power_is_dead_when_its_time_is_over_SAFETY_13b) {
     cluster_.agents = 0;  // of an ssid that starts from now on
-    for (const auto& host : cluster_.hosts) {
-        host->watchdog = SimWatchdog::kHardware;
-        host->cut_power();
-    }
-    for (const auto& host : cluster_.hosts) host->boot();
-    pass(30s);
-    if (third_.find(g_) == nullptr) cluster_.virsh_start(third_, g_);
-    pass(10s);
-    Host& home = **std::ranges::find_if(cluster_.hosts, [&](const auto& host) { return runs_on(*host); });
-    home.cut_power();
+    for (const auto& host : cluster_.hosts) host->watchdog = SimWatchdog::kHardware;
+    power_on_again().cut_power();
     pass(11s);  // T_dead is 12 s
-    EXPECT_TRUE(std::ranges::none_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); }));
+    EXPECT_FALSE(runs_anywhere());
     pass(6s);
-    EXPECT_TRUE(std::ranges::any_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); }));
+    EXPECT_TRUE(runs_anywhere());
     EXPECT_EQ(cluster_.fences, 0);
+}
+
+TEST_F(WithPdr, by_reservations_a_guest_goes_on_elsewhere_when_the_lease_of_its_member_is_over_SAFETY_13c) {
+    cluster_.agents = 0;
+    cluster_.fenced_volumes = {kGuestVolume};
+    power_on_again().cut_power();
+    pass(6s);  // the lease takes 5 s, its end up to 2 s more
+    EXPECT_EQ(cluster_.stops, 0);
+    pass(6s);
+    EXPECT_EQ(cluster_.stops, 1);
+    EXPECT_TRUE(runs_anywhere());
+}
+
+TEST_F(WithPdr, by_reservations_nobody_is_stopped_whose_guest_has_a_disk_elsewhere_SAFETY_13c) {
+    cluster_.agents = 0;
+    cluster_.fenced_volumes = {"/dev/disk/by-id/scsi-2"};
+    power_on_again().cut_power();
+    pass(120s);
+    EXPECT_EQ(cluster_.stops, 0);
+    EXPECT_FALSE(runs_anywhere());
+}
+
+TEST_F(WithPdr, by_reservations_a_member_whose_links_are_cut_is_not_stopped_R5) {
+    cluster_.agents = 0;
+    cluster_.fenced_volumes = {kGuestVolume};
+    Host& home = power_on_again();
+    home.side = 1;
+    cluster_.update_majorities();
+    pass(120s);
+    EXPECT_EQ(cluster_.stops, 0);
+    EXPECT_TRUE(runs_on(home));
 }
 
 TEST_F(WithPdr, both_signs_lost_ends_the_lease_and_every_guest_with_it_SAFETY_7) {
@@ -137,6 +174,109 @@ TEST_F(WithPdr, both_signs_lost_ends_the_lease_and_every_guest_with_it_SAFETY_7)
     pass(40s);
     EXPECT_TRUE(std::ranges::any_of(cluster_.hosts, [&](const auto& host) { return runs_on(*host); }))
         << "it did not end by itself, so it is started again";
+}
+
+/// Two members and a witness, a guest on the first; the second dies, and the first is alone.
+class Alone : public testing::Test {
+  protected:
+    void SetUp() override {
+        cluster_.agents = 0;
+        for (const auto& host : cluster_.hosts) {
+            host->watchdog = SimWatchdog::kHardware;
+            host->boot();
+        }
+        pass(30s);
+        cluster_.virsh_start(first_, g_);
+        pass(5s);
+        ASSERT_NE(first_.find(g_), nullptr);
+        pid_ = first_.find(g_)->pid;
+        second_.cut_power();
+        pass(60s);
+        ASSERT_TRUE(says_lone(first_));
+    }
+    void pass(Duration time) {
+        cluster_.world.run_until(cluster_.world.now() + time, [&] { cluster_.check(); });
+    }
+    [[nodiscard]] bool says_lone(const Host& host) { return cluster_.slots.at(host.name).lone; }
+    [[nodiscard]] bool is_joined(const Host& host) {
+        return host.node != nullptr && host.node->membership.life() && host.node->membership.has_majority();
+    }
+    [[nodiscard]] bool same_guest_runs() {
+        const auto* qemu = first_.find(g_);
+        return qemu != nullptr && qemu->executes && qemu->pid == pid_;
+    }
+    Cluster cluster_{2, 1, true};
+    Host& first_ = *cluster_.hosts[0];
+    Host& second_ = *cluster_.hosts[1];
+    GuestName g_ = guest_name(1);
+    std::int64_t pid_ = 0;
+};
+
+TEST_F(Alone, it_keeps_its_guests_when_it_loses_the_pdr_and_with_it_the_witness_SAFETY_3) {
+    first_.pdr_fault = PdrFault::kUnreadable;
+    pass(300s);
+    EXPECT_FALSE(is_joined(first_)) << "there is no majority without the witness";
+    EXPECT_TRUE(same_guest_runs());
+    first_.restart_guard();
+    first_.crash_ssid();
+    pass(60s);
+    EXPECT_TRUE(same_guest_runs()) << "R8";
+    first_.pdr_fault = PdrFault::kNone;
+    pass(30s);
+    EXPECT_TRUE(is_joined(first_));
+    EXPECT_TRUE(same_guest_runs());
+}
+
+TEST_F(Alone, time_does_not_prove_its_death_to_one_that_boots_where_it_cannot_be_reached) {
+    first_.pdr_fault = PdrFault::kUnreadable;
+    first_.side = 1;
+    second_.boot();
+    pass(300s);
+    EXPECT_TRUE(same_guest_runs());
+    EXPECT_FALSE(is_joined(second_)) << "the witness is not free (SAFETY 12)";
+    first_.pdr_fault = PdrFault::kNone;
+    first_.side = 0;
+    cluster_.update_majorities();
+    pass(40s);
+    EXPECT_TRUE(is_joined(second_));
+    EXPECT_TRUE(same_guest_runs());
+}
+
+TEST_F(Alone, it_lets_the_other_in_when_its_slot_no_longer_says_so_and_needs_a_lease_again) {
+    second_.boot();
+    pass(10s);
+    EXPECT_TRUE(is_joined(second_));
+    EXPECT_FALSE(says_lone(first_));
+    first_.side = 1;
+    first_.pdr_fault = PdrFault::kUnreadable;
+    cluster_.update_majorities();
+    pass(12s);  // the witness goes T_lease after the slot, and the lease T_lease after that
+    EXPECT_EQ(first_.find(g_), nullptr);
+}
+
+TEST_F(Alone, one_that_cannot_say_that_it_is_alone_no_more_lets_nobody_in) {
+    first_.pdr_fault = PdrFault::kUnreadable;
+    pass(10s);
+    second_.boot();
+    pass(60s);
+    EXPECT_TRUE(is_joined(first_)) << "two members are a majority";
+    EXPECT_FALSE(second_.node->membership.life());
+    EXPECT_TRUE(same_guest_runs());
+    first_.pdr_fault = PdrFault::kNone;
+    pass(10s);
+    EXPECT_TRUE(is_joined(second_));
+}
+
+TEST_F(Alone, the_other_waits_for_its_boot_when_it_died_so_and_only_agents_could_prove_it) {
+    cluster_.agents = 1;  // of an ssid that starts from now on
+    first_.cut_power();
+    second_.boot();
+    pass(60s);
+    EXPECT_FALSE(is_joined(second_)) << "who has just booted fences nobody without a majority";
+    first_.boot();
+    pass(40s);
+    EXPECT_TRUE(is_joined(first_));
+    EXPECT_TRUE(is_joined(second_));
 }
 
 /// A guest on its way from M1 to M2, and what `fate` does after each step.

@@ -23,7 +23,8 @@ struct Fault {
     std::uint64_t step = 1;  ///< Only seeds that are multiples of it: those whose clusters can show it at all.
 };
 
-constexpr std::uint64_t kWithPdr = 2, kWithPdrWithoutAgents = 8;  ///< As sim_chance.cpp makes them.
+constexpr std::uint64_t kWithPdr = 2, kWithPdrWithoutAgents = 8,
+                        kAloneWithoutAgents = 64;  ///< As sim_chance.cpp makes them.
 
 /// Built in while it lives.
 class Built {
@@ -71,7 +72,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Fault{Mutation::kBrokenWatchdogTrusted, "broken_watchdog_trusted", kWithPdrWithoutAgents},
                     Fault{Mutation::kReleaseByNameAlone, "release_by_name_alone"},
                     Fault{Mutation::kReacquireDuringRelocation, "reacquire_during_relocation"},
-                    Fault{Mutation::kRenewalFromCompletion, "renewal_from_completion", kWithPdr}),
+                    Fault{Mutation::kRenewalFromCompletion, "renewal_from_completion", kWithPdr},
+                    Fault{Mutation::kLoneBeforeReadBack, "lone_before_read_back", kAloneWithoutAgents},
+                    Fault{Mutation::kLoneForgottenByGuard, "lone_forgotten_by_guard", kAloneWithoutAgents},
+                    Fault{Mutation::kTimeAgainstLone, "time_against_lone", kAloneWithoutAgents}),
     [](const auto& tested) { return tested.param.name; });
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "tests/sim/sim_chance.hpp"
 
 #include <format>
+#include <functional>
 
 #include "tests/sim/sim_cluster.hpp"
 
@@ -84,8 +85,8 @@ void act(Cluster& cluster) {
     }
 }
 
-/// Every other cluster has a PDR; of these every fourth has no fence agent, so that only time proves a
-/// death; the others have up to three.
+/// Every other cluster has a PDR, and two to five members: two have a witness. Of these every fourth has no fence
+/// agent, so that only time proves a death; the others have up to three.
 void equip(Cluster& cluster, std::uint64_t seed) {
     cluster.agents = static_cast<int>(seed / 2 % 4);
     cluster.late_deaths = 0.2;
@@ -96,6 +97,30 @@ void equip(Cluster& cluster, std::uint64_t seed) {
                          : kind < 9 ? SimWatchdog::kUnarmed
                                     : SimWatchdog::kNone;
     }
+}
+
+/// Of two members one dies while the other has a guest: chance alone seldom leaves one time enough to be alone.
+void be_alone(Cluster& cluster, const std::function<void()>& check) {
+    auto& world = cluster.world;
+    world.run_until(world.now() + 20s, check);
+    cluster.virsh_start(*cluster.hosts.front(), guest_name(1));
+    world.run_until(world.now() + 3s, check);
+    auto& alone = *cluster.hosts.front();
+    cluster.hosts.back()->cut_power();
+    // Its way to the PDR may break at the very moment when it is told, or later; the other boots where it sees no sign.
+    const bool breaks_at_once = world.chance(0.3);
+    world.run_until(world.now() + 40s, [&] {
+        check();
+        if (breaks_at_once && alone.alone == true && !alone.lone_word.is_read_back())
+            alone.pdr_fault = PdrFault::kUnwritable;
+    });
+    if (world.chance(0.3)) alone.restart_guard();
+    world.run_until(world.now() + 2s, check);
+    if (world.chance(0.5)) return;
+    alone.pdr_fault = PdrFault::kUnreadable;
+    alone.side = world.chance(0.5) ? 1 : 0;
+    cluster.hosts.back()->boot();
+    world.run_until(world.now() + cluster.timing.boot + 40s, check);
 }
 
 /// After all was healed and had its time.
@@ -132,12 +157,14 @@ GuestName guest_name(int number) {
 }
 
 std::vector<std::string> play_by_chance(std::uint64_t seed, Totals& totals) {
-    Cluster cluster(3 + static_cast<int>(seed % 3), seed, seed % 2 == 0);
+    const bool has_pdr = seed % 2 == 0;
+    Cluster cluster(static_cast<int>(has_pdr ? 2 + seed / 8 % 4 : 3 + seed % 3), seed, has_pdr);
     auto& world = cluster.world;
     equip(cluster, seed);
     const auto check = [&] { cluster.check(); };
     for (const auto& host : cluster.hosts) host->boot();
     world.run_until(world.now() + 3s, check);
+    if (cluster.witness && seed / 32 % 2 == 0) be_alone(cluster, check);
     for (int step = 0; step < 120; ++step) {
         act(cluster);
         world.run_until(world.now() + world.between(0ms, 1200ms), check);
@@ -155,6 +182,7 @@ std::vector<std::string> play_by_chance(std::uint64_t seed, Totals& totals) {
     totals.fences += cluster.fences;
     totals.expiries += cluster.expiries;
     totals.resets += cluster.resets;
+    totals.lone_lapses += cluster.lone_lapses;
     return wrong;
 }
 

@@ -13,7 +13,7 @@ namespace ssi::sim {
 
 /// What happened, counted: a simulation in which nothing happens proves nothing.
 struct Totals {
-    int starts = 0, refusals = 0, moves = 0, fences = 0, expiries = 0, resets = 0;
+    int starts = 0, refusals = 0, moves = 0, fences = 0, expiries = 0, resets = 0, lone_lapses = 0;
 };
 
 [[nodiscard]] GuestName guest_name(int number);

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "daemons/ssid/state/registration_rules.hpp"
 #include "lib/common/mutation.hpp"
 #include "lib/common/notifier.hpp"
 
@@ -29,7 +30,10 @@ namespace {
 constexpr Duration kLatestDeath = 20s;  ///< Of a QEMU that hangs in the kernel, after it was killed.
 
 std::string xml_of(const GuestName& guest) {
-    return std::format("<domain><name>{}</name><uuid>{}</uuid></domain>", guest.str(), uuid_of(guest).str());
+    return std::format(
+        "<domain><name>{}</name><uuid>{}</uuid><devices><disk type='block'><source dev='{}'/>"
+        "</disk></devices></domain>",
+        guest.str(), uuid_of(guest).str(), kGuestVolume);
 }
 
 class SimGuard final : public cluster::GuardLink {
@@ -74,7 +78,11 @@ class SimGuard final : public cluster::GuardLink {
         if (revoked->kill) host_.kill_qemu(revoked->kill->pid);
         co_return Result<void>{};
     }
-    awaitable<Result<void>> describe(cluster::SlotFacts) override { co_return Result<void>{}; }
+    awaitable<Result<void>> describe(cluster::SlotFacts facts) override {
+        co_await arrive();
+        host_.alone = facts.alone;
+        co_return Result<void>{};
+    }
     awaitable<Result<void>> renew(BootTime begun) override {
         co_await arrive();
         host_.renew_lease(begun, begun);
@@ -339,6 +347,33 @@ class SimFence final : public cluster::FenceAgent {
     std::string name_ = "sim";
 };
 
+/// Disks of guests are not simulated: only whether there may still be somebody who writes to them.
+class SimWriteFence final : public cluster::WriteFence {
+  public:
+    SimWriteFence(Host& host, Process& process) : host_(host), process_(process) {}
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    [[nodiscard]] const std::vector<std::filesystem::path>& volumes() const override {
+        return host_.cluster.fenced_volumes;
+    }
+    [[nodiscard]] bool covers_all_disks() const override { return true; }
+    awaitable<Result<void>> may_stop(Request) override { co_return Result<void>{}; }
+    awaitable<Result<void>> stop(Request request) override {
+        co_await process_.sleep(process_.world().between(10ms, 200ms));
+        if (process_.is_dead()) co_await process_.never();
+        const auto& target = *host_.cluster.host(request.target.member);
+        for (const auto& [pid, qemu] : target.qemus)
+            if (qemu.executes && !target.machine.is_frozen())
+                throw std::logic_error(target.name.str() + " is stopped while its guests run (SAFETY 13 c)");
+        ++host_.cluster.stops;
+        co_return Result<void>{};
+    }
+
+  private:
+    Host& host_;
+    Process& process_;
+    std::string name_ = "disks";
+};
+
 class SimIsfc final : public cluster::IsfcLink {
   public:
     awaitable<Result<void>> expect(MemberName, ServiceName) override { co_return Result<void>{}; }
@@ -365,6 +400,7 @@ class SimBoot final : public cluster::BootRecord {
 std::vector<cluster::FenceStep> fence_chain(Host& host, Process& process) {
     std::vector<cluster::FenceStep> chain;
     for (int i = 0; i < host.cluster.agents; ++i) chain.emplace_back(std::make_unique<SimFence>(host, process));
+    if (!host.cluster.fenced_volumes.empty()) chain.emplace_back(std::make_unique<SimWriteFence>(host, process));
     chain.emplace_back(cluster::ProofByTime{});
     return chain;
 }
@@ -412,7 +448,10 @@ void Host::boot() {
     lease = gate::Lease(cluster.timing.lease);
     lease_end_.reset();
     to_be_ended_.clear();
-    word = gate::WatchdogWord(is_armed());
+    armed_word = gate::SlotWord(is_armed());
+    lone_word = gate::SlotWord(false);
+    alone.reset();
+    booted = cluster.world.now();
     feed_watchdog();
     cluster.guards.push_back(std::make_unique<Process>(cluster.world, machine));
     guard = cluster.guards.back().get();
@@ -423,12 +462,21 @@ void Host::boot() {
 void Host::renew_lease(BootTime begun, BootTime counted) {
     if (!cluster.has_pdr) return;
     const auto now = cluster.world.now();
-    if (lease_end_ && now >= *lease_end_)
+    const bool has_lapsed = lease_end_ && now >= *lease_end_;
+    // SAFETY 3: nobody counts on its end.
+    const bool says_lone = cluster.slots.contains(name) && cluster.slots.at(name).lone;
+    if (has_lapsed && says_lone && !qemus.empty()) ++cluster.lone_lapses;
+    if (has_lapsed && !says_lone)
         for (const auto& [pid, qemu] : qemus)
             to_be_ended_.try_emplace(pid, *lease_end_ + gate::kStopTime + cluster.timing.watchdog + 1s);
     lease_end_ = std::max(lease_end_.value_or(begun + cluster.timing.lease), begun + cluster.timing.lease);
-    if (word.is_withdrawn()) lease.watchdog_is_withdrawn();
+    if (!armed_word.says() && armed_word.is_read_back()) lease.watchdog_is_withdrawn();
     lease.renew(counted, now);
+}
+
+/// As gate::LeaseKeeper.
+void Host::judge_lone() {
+    lone_word.say(lease.judge_lone(alone, lone_word, cluster.world.now()));
 }
 
 void Host::check_lease() {
@@ -460,7 +508,8 @@ awaitable<void> Host::keep_lease(Process& process) {
         }
         if (lease.may_feed(now)) feed_watchdog();
         auto next = cluster.timing.beat;
-        if (const auto deadline = lease.deadline()) next = std::clamp(Duration(*deadline - now), Duration(1), next);
+        if (const auto deadline = lease.deadline(); deadline && !lease.is_lone())
+            next = std::clamp(Duration(*deadline - now), Duration(1), next);
         co_await process.sleep(next);
         if (process.is_dead()) co_await process.never();
     }
@@ -495,13 +544,14 @@ void Host::break_watchdog() {
 }
 
 bool Host::is_helpless() const {
-    return watchdog_is_broken_ && !word.is_withdrawn() &&
+    const bool is_withdrawn = !armed_word.says() && armed_word.is_read_back();
+    return watchdog_is_broken_ && !is_withdrawn &&
            cluster.world.now() - broke_ <= cluster.timing.lease + gate::kStopTime;
 }
 
 void Host::feed_watchdog() {
     lease.watchdog_works(is_armed());
-    if (!mutated(Mutation::kBrokenWatchdogTrusted)) word.say(is_armed());
+    if (!mutated(Mutation::kBrokenWatchdogTrusted)) armed_word.say(is_armed());
     if (!is_armed()) return;
     auto& world = cluster.world;
     fed_ = world.now();
@@ -521,22 +571,31 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
     while (true) {
         co_await process.sleep(cluster.timing.beat);
         if (process.is_dead()) co_await process.never();
-        const bool says_armed = word.says_armed();
+        const bool says_armed = armed_word.says();
+        const bool says_lone = lone_word.says();
         auto pass = read_pdr(written);
         co_await wait_for_disk(process);
         if (process.is_dead()) co_await process.never();
-        write_pdr(pass, written, says_armed);
+        write_pdr(pass, written, says_armed, says_lone);
         co_await wait_for_disk(process);
         co_await process.travel();
         if (process.is_dead()) co_await process.never();
         const bool late = mutated(Mutation::kRenewalFromCompletion);
         if (pass.renewed) renew_lease(*pass.renewed, late ? process.now() : *pass.renewed);
-        if (node == nullptr) continue;
-        node->pdr.look(pass, process.now());
-        if (!node->membership.life() || !node->membership.has_majority()) continue;
-        node->watch.look_again(node->view.state(), process.now());
-        node->fencing.consider();
+        if (pass.fresh) judge_lone();
+        tell_ssid(pass);
+        if (cluster.witness) cluster.witness->look(*this, pass);
     }
+}
+
+void Host::tell_ssid(const cluster::PdrPass& pass) {
+    if (node == nullptr) return;
+    const auto now = cluster.world.now();
+    node->pdr.look(pass, now);
+    node->describe();
+    if (!node->membership.life() || !node->membership.has_majority()) return;
+    node->watch.look_again(node->view.state(), now);
+    node->fencing.consider();
 }
 
 awaitable<void> Host::wait_for_disk(Process& process) {
@@ -553,12 +612,13 @@ cluster::PdrPass Host::read_pdr(std::optional<std::uint64_t> written) {
     for (const auto& [member, slot] : seen) pass.slots.push_back(slot);
     const auto own = seen.find(name);
     pass.fresh = written && own != seen.end() && own->second.counter == *written;
-    if (pass.fresh) word.read_back(own->second.armed);
+    if (pass.fresh) armed_word.read_back(own->second.armed);
+    if (pass.fresh) lone_word.read_back(own->second.lone);
     if (pass.fresh) pass.renewed = begun_;
     return pass;
 }
 
-void Host::write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& written, bool says_armed) {
+void Host::write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& written, bool says_armed, bool says_lone) {
     if (pdr_fault == PdrFault::kUnreadable) return;
     const auto now = cluster.world.now();
     begun_ = now;
@@ -575,7 +635,8 @@ void Host::write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& writt
                            cluster.timing.lease,
                            cluster.timing.watchdog,
                            watchdog == SimWatchdog::kSoft ? pdr::WatchdogKind::kSoft : pdr::WatchdogKind::kHardware,
-                           says_armed};
+                           says_armed,
+                           says_lone};
     if (now - slot_moved >= cluster.timing.fence - cluster.timing.beat) slot_gap_ended = now;
     slot_moved = now;
 }
@@ -609,6 +670,7 @@ void Host::crash_ssid() {
     if (node == nullptr) return;
     node->process.kill();
     node = nullptr;
+    alone.reset();
     cluster.world.after(cluster.world.between(100ms, 900ms), [this, boots = boots_] {
         if (boots == boots_) machine.when_thawed([this] { start_ssid(); });
     });
@@ -618,11 +680,19 @@ void Host::restart_guard() {
     if (!up_) return;
     rights = gate::RightTable::from_json(rights.to_json()).value();
     rights.reopen_if_empty();
+    const auto kept = lease.memory();
+    lease = gate::Lease(cluster.timing.lease);
+    lease.remember(kept);
+    lease.watchdog_works(is_armed());
+    lone_word = gate::SlotWord(lease.is_lone() && !mutated(Mutation::kLoneForgottenByGuard));
+    if (node != nullptr) node->describe();
     if (node != nullptr) node->guests.poke();
 }
 
 Node::Node(Host& host)
     : process(host.cluster.world, host.machine),
+      began(host.cluster.world.now()),
+      agent(std::make_unique<SimFence>(host, process)),
       engine(std::make_unique<SimEngine>(host.cluster.store, host.reach, process)),
       guard(std::make_unique<SimGuard>(host, process)),
       hypervisor(std::make_unique<SimHypervisor>(host, process)),
@@ -634,10 +704,11 @@ Node::Node(Host& host)
       watch(host.name, host.cluster.timing, host.cluster.has_pdr ? &pdr : nullptr),
       fencing(membership, watch, view, fence_chain(host, process), process, host.cluster.world.executor(),
               host.cluster.timing.beat, host.cluster.has_pdr ? &pdr : nullptr),
+      lone(membership, view, pdr, process, host.cluster.timing.lease),
       guests(membership, watch, view, *guard, *hypervisor, host.cluster.timing, process, host.cluster.world.executor()),
       relocations(membership, view, *guard, *hypervisor, *isfc, process, host.cluster.world.executor()) {
     guests.is_moving = [this](const GuestName& guest) { return relocations.is_moving(guest); };
-    membership.on_beat = [this](BootTime begun) {
+    membership.on_beat = [this, has_pdr = host.cluster.has_pdr](BootTime begun) {
         co_spawn(
             process.world().executor(),
             [](Node& node, BootTime at) -> awaitable<void> { static_cast<void>(co_await node.guard->renew(at)); }(
@@ -646,13 +717,34 @@ Node::Node(Host& host)
         watch.look(view.state(), process.now());
         fencing.consider();
         guests.poke();
+        if (has_pdr) co_spawn(process.world().executor(), lone.step(), detached);
+    };
+    if (host.cluster.fenced_volumes.empty()) return;
+    membership.before_joined = [this](cluster::MemberLife life) -> awaitable<void> {
+        auto said = co_await view.commit(
+            [life](const cluster::ClusterState& state) { return cluster::decide_registering(state, life); });
+        if (!said) co_return;
+        said = co_await view.commit(
+            [life](const cluster::ClusterState& state) { return cluster::decide_registered(state, life); });
     };
 }
 Node::~Node() = default;
 
+void Node::describe() {
+    const auto& life = membership.life();
+    const cluster::SlotFacts facts{life ? life->incarnation : Incarnation{}, membership.has_majority(), lone.alone()};
+    co_spawn(
+        process.world().executor(),
+        [](Node& node, cluster::SlotFacts said) -> awaitable<void> {
+            static_cast<void>(co_await node.guard->describe(said));
+        }(*this, facts),
+        detached);
+}
+
 Cluster::Cluster(int members, std::uint64_t seed, bool with_pdr) : has_pdr(with_pdr), world(seed) {
     for (int i = 1; i <= members; ++i)
         hosts.push_back(std::make_unique<Host>(*this, MemberName::parse(std::format("M{}", i)).value()));
+    if (has_pdr && members == 2) witness = std::make_unique<SimWitness>(*this);
 }
 Cluster::~Cluster() = default;
 
@@ -674,7 +766,9 @@ void Cluster::update_majorities() {
     for (const auto& one : hosts) {
         const auto reached = std::ranges::count_if(
             hosts, [&](const auto& other) { return one->is_up() && other->is_up() && one->side == other->side; });
-        one->reach.has_majority = 2 * static_cast<std::size_t>(reached) > hosts.size();
+        const bool has_witness = witness && one->is_up() && witness->votes_for(*one);
+        const auto votes = static_cast<std::size_t>(reached) + (has_witness ? 1 : 0);
+        one->reach.has_majority = 2 * votes > hosts.size() + (witness ? 1 : 0);
     }
 }
 

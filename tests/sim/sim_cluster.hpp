@@ -2,20 +2,24 @@
 /// Simulated members around ssid's real decision code and the guard's real table of rights: hosts with QEMUs, a libvirt
 /// that calls both doors in the order in which the real one was seen to, and a fence agent that cuts power.
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemons/ssid/fencing/fencing.hpp"
 #include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/right_table.hpp"
-#include "daemons/ssid/gate/watchdog_word.hpp"
+#include "daemons/ssid/gate/slot_word.hpp"
 #include "daemons/ssid/guests/guests.hpp"
+#include "daemons/ssid/membership/lone_keeper.hpp"
 #include "daemons/ssid/relocation/relocations.hpp"
 #include "tests/sim/sim_engine.hpp"
+#include "tests/sim/sim_witness.hpp"
 
 namespace ssi::sim {
 
@@ -40,6 +44,9 @@ enum class SimWatchdog { kNone, kUnarmed, kSoft, kHardware };
 /// How one host's way to the PDR fails.
 enum class PdrFault { kNone, kUnreadable, kUnwritable, kStale, kSlow };
 
+/// On which all guests have their only disk.
+inline constexpr std::string_view kGuestVolume = "/dev/disk/by-id/scsi-1";
+
 class Cluster;
 class Node;
 
@@ -62,6 +69,7 @@ class Host {
     [[nodiscard]] Result<void> may_admit() const;
     void start_ssid();
     [[nodiscard]] bool is_up() const { return up_; }
+    [[nodiscard]] int boots() const { return boots_; }
     [[nodiscard]] bool reaches(const Host& other) const;
 
     Qemu* find(const GuestName& guest);
@@ -74,7 +82,10 @@ class Host {
     int side = 0;  ///< Hosts of different sides do not reach each other.
     gate::RightTable rights;
     gate::Lease lease;
-    gate::WatchdogWord word{false};  ///< What its slot says of its watchdog.
+    gate::SlotWord armed_word{false};  ///< What its slot says of its watchdog.
+    gate::SlotWord lone_word{false};   ///< And of being alone.
+    std::optional<bool> alone;         ///< What ssid says of that; none: it is away.
+    BootTime booted{};
     SimWatchdog watchdog = SimWatchdog::kNone;
     /// The device, or the supervisor: gone, and whatever was armed with it. Not while the machine stands still.
     void break_watchdog();
@@ -96,7 +107,9 @@ class Host {
   private:
     boost::asio::awaitable<void> beat_on_pdr(Process& process);
     cluster::PdrPass read_pdr(std::optional<std::uint64_t> written);
-    void write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& written, bool says_armed);
+    void write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& written, bool says_armed, bool says_lone);
+    void judge_lone();
+    void tell_ssid(const cluster::PdrPass& pass);
     boost::asio::awaitable<void> wait_for_disk(Process& process);
     boost::asio::awaitable<void> keep_lease(Process& process);
     /// As gate::LeaseKeeper::feed.
@@ -119,7 +132,11 @@ class Node {
   public:
     explicit Node(Host& host);
     ~Node();
+    /// Tells the guard what has changed.
+    void describe();
     Process process;
+    const BootTime began;
+    std::unique_ptr<cluster::FenceAgent> agent;  ///< For fencing without a majority.
     std::unique_ptr<cluster::Engine> engine;
     std::unique_ptr<cluster::GuardLink> guard;
     std::unique_ptr<cluster::Hypervisor> hypervisor;
@@ -130,6 +147,7 @@ class Node {
     cluster::PdrWatch pdr;
     cluster::PeerWatch watch;
     cluster::Fencing fencing;
+    cluster::LoneKeeper lone;
     cluster::Guests guests;
     cluster::Relocations relocations;
 };
@@ -164,15 +182,18 @@ class Cluster {
     std::map<MemberName, cluster::SlotSign> slots;  ///< The PDR.
     Store store;
     World world;
+    std::unique_ptr<SimWitness> witness;  ///< Of two members with a PDR.
     std::vector<std::unique_ptr<Host>> hosts;
     std::vector<std::unique_ptr<Process>> libvirtds;
     std::vector<std::unique_ptr<Process>> guards;
     std::vector<std::unique_ptr<Node>> nodes;  ///< All that ever lived: their coroutines may be suspended for good.
     TimingConfig timing;
     std::int64_t next_pid = 100;
-    std::map<GuestName, std::int64_t> ran_last;  ///< The QEMU that wrote to the guest's disks last.
-    std::string stale_memory;                    ///< Which guest went on with a memory older than its disks.
-    int agents = 1;                              ///< Fence agents, of an ssid that starts from now on.
+    std::map<GuestName, std::int64_t> ran_last;         ///< The QEMU that wrote to the guest's disks last.
+    std::string stale_memory;                           ///< Which guest went on with a memory older than its disks.
+    int agents = 1;                                     ///< Fence agents, of an ssid that starts from now on.
+    std::vector<std::filesystem::path> fenced_volumes;  ///< Of the fence by reservations; empty: there is none.
+    int stops = 0;                                      ///< Members whose writes it stopped.
     double fence_failures = 0;
     Duration fence_time{800};
     double migration_failures = 0;
@@ -181,8 +202,9 @@ class Cluster {
     int refusals = 0;
     int moves = 0;
     int fences = 0;
-    int expiries = 0;  ///< Leases that ended.
-    int resets = 0;    ///< By watchdogs.
+    int expiries = 0;     ///< Leases that ended.
+    int resets = 0;       ///< By watchdogs.
+    int lone_lapses = 0;  ///< Leases that would have ended had their member not been alone.
 };
 
 [[nodiscard]] GuestUuid uuid_of(const GuestName& guest);

@@ -250,6 +250,35 @@ TEST(SystemConfig, fence_methods_that_make_no_sense_are_refused) {
         "fence y is never tried"));
 }
 
+TEST(SystemConfig, reservations_name_volumes_and_need_a_pdr) {
+    const std::string pdr = "[pdr]\ndevice = \"/dev/pdr\"\n";
+    const std::string fence = "[[fence]]\nname = \"disks\"\nmethod = \"reservations\"\n";
+    const auto config = parse_system_config(
+        kTwoMembers + pdr + fence + "volumes = [\"/dev/a\", \"/dev//b\"]\nall_disks = true\ntimeout_s = 5\n",
+        "system.toml");
+    ASSERT_TRUE(config) << config.error().what;
+    const auto& parsed = config->fences.at(0);
+    EXPECT_EQ(parsed.method, FenceMethod::kReservations);
+    EXPECT_EQ(parsed.volumes, (std::vector<std::filesystem::path>{"/dev/a", "/dev/b"}));
+    EXPECT_TRUE(parsed.all_disks);
+    EXPECT_EQ(parsed.timeout, std::chrono::seconds(5));
+    const auto standard = parse_system_config(kTwoMembers + pdr + fence, "system.toml");
+    ASSERT_TRUE(standard) << standard.error().what;
+    EXPECT_FALSE(standard->fences.at(0).all_disks) << "nobody has said so";
+
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + fence), "reservations prove nothing without a PDR"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + pdr + fence + "volumes = \"/dev/a\"\n"), "this must be a list"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + pdr + fence + "volumes = [\"a\"]\n"), "a path must be absolute"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + pdr + fence + "volumes = [\"/a\", \"/a\"]\n"), "is named twice"));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + pdr + fence + "agent = \"fence_x\"\n"),
+                         "'agent' belongs to method \"agent\""));
+    EXPECT_TRUE(contains(diagnostic(kTwoMembers + "[[fence]]\nname = \"x\"\nagent = \"y\"\nall_disks = true\n"),
+                         "'all_disks' belongs to method \"reservations\""));
+    EXPECT_TRUE(
+        contains(diagnostic(kTwoMembers + pdr + fence + "[[fence]]\nname = \"more\"\nmethod = \"reservations\"\n"),
+                 "name all volumes in one"));
+}
+
 TEST(SystemConfig, voters_are_odd) {
     std::string text = "[cluster]\nname = \"LAB\"\nuuid = \"11111111-2222-3333-4444-555555555501\"\n";
     const std::array<std::size_t, 8> expected{1, 1, 3, 3, 5, 5, 5, 5};

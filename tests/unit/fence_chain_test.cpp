@@ -21,8 +21,12 @@ std::string chain_of(const std::vector<FenceMethod>& methods) {
     }
     std::string text;
     for (const auto& step : fence_chain(config)) {
-        const auto* agent = std::get_if<std::unique_ptr<FenceAgent>>(&step);
-        text += agent == nullptr ? "time " : "agent" + (*agent)->name() + " ";
+        if (const auto* agent = std::get_if<std::unique_ptr<FenceAgent>>(&step))
+            text += "agent" + (*agent)->name() + " ";
+        else if (const auto* fence = std::get_if<std::unique_ptr<WriteFence>>(&step))
+            text += "reservations" + (*fence)->name() + " ";
+        else
+            text += "time ";
     }
     return text;
 }
@@ -34,6 +38,7 @@ TEST(FenceChain, is_tried_in_the_order_of_the_file) {
 TEST(FenceChain, ends_with_time_where_the_file_says_nothing_of_it) {
     EXPECT_EQ(chain_of({}), "time ");
     EXPECT_EQ(chain_of({kAgent, kAgent}), "agent1 agent2 time ");
+    EXPECT_EQ(chain_of({kAgent, kReservations}), "agent1 reservations2 time ");
 }
 
 TEST(FenceChain, ends_with_the_operator_where_the_file_says_so) {

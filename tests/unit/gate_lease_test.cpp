@@ -11,8 +11,8 @@
 
 #include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/lease_file.hpp"
+#include "daemons/ssid/gate/slot_word.hpp"
 #include "daemons/ssid/gate/watchdog.hpp"
-#include "daemons/ssid/gate/watchdog_word.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::gate {
@@ -89,8 +89,8 @@ TEST(LeaseFile, gives_back_what_was_kept_and_refuses_what_it_cannot_read) {
     const auto path = directory.path() / "lease.json";
     const LeaseFile file(path);
     EXPECT_EQ(file.load().value(), std::nullopt);
-    for (const auto& memory :
-         {Lease::Memory{3, kNow, std::nullopt, true}, Lease::Memory{4, std::nullopt, kNow + 1ms, false}}) {
+    for (const auto& memory : {Lease::Memory{3, kNow, std::nullopt, true, true, false},
+                               Lease::Memory{4, std::nullopt, kNow + 1ms, false, false, true}}) {
         ASSERT_TRUE(file.save(memory));
         EXPECT_EQ(file.load().value(), memory);
     }
@@ -138,19 +138,91 @@ TEST(Lease, laid_down_in_order_is_neither_held_nor_over_R8) {
     EXPECT_TRUE(expired.is_expired()) << "its writers may still be there";
 }
 
-TEST(WatchdogWord, is_withdrawn_when_a_pass_that_began_after_it_was_said_reads_it_back) {
-    WatchdogWord word(true);
-    word.read_back(true);
-    EXPECT_FALSE(word.is_withdrawn());
+TEST(SlotWord, is_read_back_by_a_pass_that_began_after_it_was_said) {
+    SlotWord word(true);
     word.say(false);
     word.read_back(false);
-    EXPECT_FALSE(word.is_withdrawn()) << "that pass may have begun before, and write the old word now";
+    EXPECT_FALSE(word.is_read_back()) << "that pass may have begun before, and write the old word now";
     word.read_back(true);
-    EXPECT_FALSE(word.is_withdrawn()) << "it did";
+    EXPECT_FALSE(word.is_read_back()) << "it did";
     word.read_back(false);
-    EXPECT_TRUE(word.is_withdrawn());
+    EXPECT_TRUE(word.is_read_back());
     word.say(true);
-    EXPECT_FALSE(word.is_withdrawn());
+    EXPECT_FALSE(word.is_read_back());
+}
+
+/// A slot that was read back to say LONE.
+SlotWord read_back_lone() {
+    SlotWord word(true);
+    word.read_back(true);
+    word.read_back(true);
+    return word;
+}
+
+TEST(LoneLease, does_not_end_once_the_slot_was_read_back_SAFETY_3) {
+    auto lease = held();
+    SlotWord word(false);
+    EXPECT_TRUE(lease.judge_lone(true, word, kNow)) << "the slot is to say so";
+    EXPECT_FALSE(lease.is_lone()) << "it does not yet";
+    EXPECT_TRUE(lease.judge_lone(true, read_back_lone(), kNow + 1s));
+    EXPECT_TRUE(lease.is_lone());
+    EXPECT_FALSE(lease.expire(kNow + 60s));
+    EXPECT_TRUE(lease.admits(kNow + 60s));
+    EXPECT_TRUE(lease.may_feed(kNow + 60s));
+}
+
+TEST(LoneLease, begins_only_while_the_lease_is_held) {
+    auto lease = held();
+    static_cast<void>(lease.judge_lone(true, read_back_lone(), kNow + 5s));
+    EXPECT_FALSE(lease.is_lone()) << "others may have judged it by time already";
+    EXPECT_TRUE(lease.expire(kNow + 5s));
+    EXPECT_FALSE(lease.judge_lone(true, read_back_lone(), kNow + 5s)) << "nor does the slot say so meanwhile";
+    Lease none(5s);
+    static_cast<void>(none.judge_lone(true, read_back_lone(), kNow));
+    EXPECT_FALSE(none.is_lone());
+}
+
+TEST(LoneLease, ends_only_when_a_lease_is_held_again_and_before_the_slot_stops_saying_so) {
+    auto lease = held();
+    ASSERT_TRUE(lease.judge_lone(true, read_back_lone(), kNow));
+    EXPECT_TRUE(lease.judge_lone(false, read_back_lone(), kNow + 30s))
+        << "no sign of life was shown: it says LONE still";
+    EXPECT_TRUE(lease.is_lone());
+    lease.renew(kNow + 31s, kNow + 31s);
+    EXPECT_FALSE(lease.judge_lone(false, read_back_lone(), kNow + 31s));
+    EXPECT_FALSE(lease.is_lone());
+    EXPECT_TRUE(lease.expire(kNow + 36s)) << "as any other from here on";
+}
+
+TEST(LoneLease, outlasts_an_ssid_that_is_away_or_does_not_know_and_a_restart_of_the_guard_R8) {
+    auto lease = held();
+    ASSERT_TRUE(lease.judge_lone(true, read_back_lone(), kNow));
+    EXPECT_TRUE(lease.judge_lone(std::nullopt, read_back_lone(), kNow + 1s));
+    Lease after(5s);
+    after.remember(lease.memory());
+    EXPECT_TRUE(after.judge_lone(std::nullopt, SlotWord(true), kNow + 60s)) << "its first write says so again";
+    EXPECT_FALSE(after.expire(kNow + 60s));
+    after.lay_down();
+    EXPECT_TRUE(after.is_lone()) << "a guard that ends in order leaves it: its slot goes on saying so";
+}
+
+TEST(CondemnedLease, is_over_at_once_lone_or_not_and_nothing_renews_it_SAFETY_6) {
+    auto lease = held();
+    ASSERT_TRUE(lease.judge_lone(true, read_back_lone(), kNow));
+    EXPECT_TRUE(lease.condemn(kNow + 1s));
+    EXPECT_FALSE(lease.condemn(kNow + 1s)) << "once";
+    EXPECT_TRUE(lease.is_expired());
+    EXPECT_FALSE(lease.may_feed(kNow + 2s)) << "what cannot be stopped in time is stopped by the watchdog";
+    lease.clear();
+    lease.renew(kNow + 2s, kNow + 2s);
+    EXPECT_FALSE(lease.admits(kNow + 2s));
+    Lease after(5s);
+    after.remember(lease.memory());
+    after.renew(kNow + 2s, kNow + 2s);
+    EXPECT_FALSE(after.admits(kNow + 2s)) << "nor after a restart of the guard";
+    lease.pardon();
+    lease.renew(kNow + 3s, kNow + 3s);
+    EXPECT_TRUE(lease.admits(kNow + 3s)) << "it was void, or not about this boot";
 }
 
 /// The supervisor of a host: takes one connection at a time, and answers when it is told to.

@@ -50,6 +50,11 @@ class SharedDisk final : public pdr::Disk {
         const std::lock_guard lock(mutex_);
         disk_.writes_left = fail ? std::optional(0) : std::nullopt;
     }
+    /// As a write leaves it that was cut off.
+    void spoil(std::uint64_t offset) {
+        const std::lock_guard lock(mutex_);
+        disk_.at(offset + 100) ^= std::byte{1};
+    }
     /// Reads of the slots answer as they are now, whatever is written.
     void freeze_reads(bool freeze) {
         const std::lock_guard lock(mutex_);
@@ -191,6 +196,31 @@ TEST_F(PdrBeatTest, it_may_end_while_the_disk_hangs) {
     io.restart();
     io.run_for(30ms);
     EXPECT_EQ(first_saw.size(), passes);
+}
+
+TEST_F(PdrBeatTest, a_verdict_about_this_boot_names_us_and_all_are_told_SAFETY_6) {
+    const auto first = beat(1, "A", first_saw);
+    const auto second = beat(2, "B", second_saw);
+    ASSERT_TRUE(comes([&] { return !first_saw.empty() && first_saw.back().fresh && !first_saw.back().names_us; }));
+    pdr::Verdict verdict;
+    verdict.member = *MemberName::parse("A");
+    verdict.incarnation = Incarnation{4};
+    verdict.boot.fill(std::byte{2});
+    verdict.proof = pdr::ProofKind::kOperator;
+    ASSERT_TRUE(pdr::write_verdicts(*disk, cluster, *MemberSlot::from(2), {verdict}));
+    ASSERT_TRUE(comes([&] { return !first_saw.back().verdicts.empty(); }));
+    EXPECT_FALSE(first_saw.back().names_us) << "it is about the boot before";
+    EXPECT_EQ(first_saw.back().verdicts.front().by, *MemberSlot::from(2));
+    verdict.boot.fill(std::byte{1});
+    ASSERT_TRUE(pdr::write_verdicts(*disk, cluster, *MemberSlot::from(2), {verdict}));
+    EXPECT_TRUE(comes([&] { return first_saw.back().names_us; }));
+    EXPECT_TRUE(comes([&] { return !second_saw.empty() && !second_saw.back().verdicts.empty(); }));
+    EXPECT_FALSE(second_saw.back().names_us);
+    disk->spoil(pdr::block_at(pdr::BlockKind::kVerdict, *MemberSlot::from(2)));
+    ASSERT_TRUE(comes([&] { return first_saw.back().fault.find("verdict block 2") != std::string::npos; }));
+    EXPECT_TRUE(first_saw.back().names_us) << "a block that is just being written takes nothing back";
+    ASSERT_TRUE(pdr::write_verdicts(*disk, cluster, *MemberSlot::from(2), {}));
+    EXPECT_TRUE(comes([&] { return !first_saw.back().names_us; }));
 }
 
 TEST_F(PdrBeatTest, two_hosts_in_one_slot_are_noticed) {

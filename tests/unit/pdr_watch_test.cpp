@@ -57,6 +57,29 @@ TEST(PdrWatch, time_proves_nothing_without_lease_armed_hardware_watchdog_and_the
     EXPECT_FALSE(dead_with([](SlotSign& slot) { slot.incarnation = Incarnation{3}; }));
 }
 
+TEST(PdrWatch, lease_of_a_life_is_over_when_its_slot_stood_still_for_it_whatever_watchdog_it_has_SAFETY_13c) {
+    Looking at;
+    at.slot.armed = false;
+    at.slot.watchdog_kind = pdr::WatchdogKind::kNone;
+    const auto is_over = [&] { return at.watch.is_lease_over(kLife, at.now).has_value(); };
+    at.pass_for(5s, true);
+    at.pass_for(6s, false);
+    EXPECT_FALSE(is_over()) << "T_lease, a second for the kill, a second for the clocks";
+    at.pass_for(2s, false);
+    EXPECT_TRUE(is_over());
+    EXPECT_FALSE(at.is_dead());
+    at.slot.incarnation = Incarnation{5};
+    at.pass_for(500ms, false);
+    EXPECT_FALSE(is_over()) << "the lease is another life's";
+    for (const auto change : {+[](SlotSign& slot) { slot.lease = 0ms; }, +[](SlotSign& slot) { slot.lone = true; }}) {
+        Looking without;
+        change(without.slot);
+        without.pass_for(5s, true);
+        without.pass_for(60s, false);
+        EXPECT_FALSE(without.watch.is_lease_over(kLife, without.now));
+    }
+}
+
 TEST(PdrWatch, passes_that_are_not_fresh_and_time_without_passes_prove_nothing_R4) {
     Looking stale;
     stale.pass_for(5s, true);

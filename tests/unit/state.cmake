@@ -1,11 +1,14 @@
 ssi_unit_test(state_test
     state_config_rules_test.cpp
+    state_domain_storage_test.cpp
     state_domain_xml_test.cpp
     state_evidence_test.cpp
     state_guest_rules_test.cpp
+    state_lone_rules_test.cpp
     state_member_rules_test.cpp
     state_modes_test.cpp
     state_records_test.cpp
+    state_registration_rules_test.cpp
     state_relocation_rules_test.cpp
     LIBS ssi_api ssi_core)
 target_compile_definitions(state_test PRIVATE SSI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -85,6 +85,32 @@ TEST_F(Why, of_a_silent_member_says_what_comes_next) {
     EXPECT_NE(conclusion().find("this member has no majority"), std::string::npos);
 }
 
+TEST_F(Why, of_one_that_is_alone_says_that_time_proves_nothing) {
+    silent();
+    evidence_.slot->lone = true;
+    EXPECT_NE(conclusion().find("it is fenced as soon as"), std::string::npos) << "by the agent";
+    config_.fences = {fence(FenceMethod::kTime)};
+    EXPECT_NE(conclusion().find("its slot says that it is alone: time proves nothing; if it is off"),
+              std::string::npos);
+    at_ = StateBuilder();
+    evidence_.sight.has_majority = false;
+    EXPECT_EQ(conclusion(),
+              "the cluster's state was not read yet: its slot says that it is alone: time proves nothing; if it is off "
+              "for certain: ssictl member set-down MEMBER2");
+    EXPECT_EQ(why().at("state").as_string(), "Unknown") << "not Down: nobody knows";
+}
+
+TEST_F(Why, shows_what_was_recorded_without_a_majority) {
+    EXPECT_TRUE(why().at("recorded").as_array().empty());
+    pdr::Verdict verdict;
+    verdict.member = member("MEMBER2");
+    verdict.proof = pdr::ProofKind::kOperator;
+    evidence_.recorded = {{*MemberSlot::from(1), verdict}};
+    const auto recorded = why().at("recorded").as_array().at(0).as_object();
+    EXPECT_EQ(recorded.at("by").as_string(), "MEMBER1");
+    EXPECT_EQ(recorded.at("proof").as_string(), "the operator");
+}
+
 TEST_F(Why, shows_the_open_intent_and_the_last_verdict) {
     silent();
     at_.commit(decide_fence(

@@ -28,6 +28,8 @@ TEST(Records, every_kind_survives_its_json_form) {
     expect_round_trip(Transition{Transition::Kind::kLeave, member("MEMBER2"), Incarnation{4}});
     expect_round_trip(AliveRecord{Incarnation{1}, 42});
     expect_round_trip(FenceRecord{Incarnation{1}, member("MEMBER2"), Revision{99}});
+    expect_round_trip(RegistrationRecord{Incarnation{5}, false});
+    expect_round_trip(RegistrationRecord{Incarnation{5}, true});
     expect_round_trip(GuestPolicy{false, {member("MEMBER2"), member("MEMBER1")}, -7, 0});
     expect_round_trip(CapacityRecord{Incarnation{4}, 12'345, 678});
     expect_round_trip(OperatorWord{member("MEMBER1"), "root", "new \"switch\"", 1'795'969'800});

@@ -40,6 +40,11 @@ struct Site final : UnitControl {
             if (!agent_works) co_return failure(ErrorCode::kFenceFailed, "no", target.str());
             co_return Result<void>{};
         };
+        keeper.is_recorded_off = [this](const pdr::LockRecord& lock) { return off_in_run == lock.run; };
+        keeper.record_off = [this](const MemberName& target) -> awaitable<Result<void>> {
+            recorded.push_back(target.str());
+            co_return Result<void>{};
+        };
         keeper.joining = []() -> awaitable<Result<EtcdStart>> { co_return EtcdStart{"existing", "witness=x"}; };
         keeper.serves = [this]() -> awaitable<bool> { co_return answers; };
         keeper.life = [this] { return Incarnation{life}; };
@@ -86,6 +91,8 @@ struct Site final : UnitControl {
     std::optional<WitnessKeeper::ClusterFacts> facts;
     HolderSigns signs;
     std::vector<std::string> fenced;
+    std::vector<std::string> recorded;
+    std::optional<std::uint64_t> off_in_run;  ///< What was recorded: the holder is off, in this run of the lock.
     bool agent_works = true;
     bool agent_hangs = false;
     bool disarmed = false;
@@ -195,6 +202,7 @@ TEST_F(WitnessKeeperTest, without_a_majority_a_silent_holder_is_fenced_and_its_w
     taker.signs.is_silent = true;
     ASSERT_TRUE(until([&] { return taker.starts > 0; }));
     EXPECT_EQ(taker.fenced, std::vector<std::string>{"MEMBER2"});
+    EXPECT_EQ(taker.recorded, taker.fenced) << "so that another ssid need not fence it again";
     EXPECT_TRUE(agreed(1, 1));
     EXPECT_EQ(area(1), 'w') << "its data came with it";
     EXPECT_FALSE(taker.made_anew()) << "a witness that has voted never begins anew (R3)";
@@ -243,6 +251,21 @@ TEST_F(WitnessKeeperTest, a_cluster_that_wants_no_witness_any_more_stops_it_and_
     begin_at_2();
     config_.pdr.witness = false;
     EXPECT_TRUE(until([&] { return !at(2).runs() && at(1).keeper.lock() && !at(1).keeper.lock()->witness; }));
+}
+
+TEST_F(WitnessKeeperTest,
+       one_that_was_recorded_to_be_off_is_taken_from_but_not_if_it_has_claimed_anew_since_SAFETY_15) {
+    begin_at_2();
+    sites_.pop_back();
+    auto& taker = *sites_.front();
+    taker.facts.reset();
+    taker.disarmed = true;
+    taker.signs.is_silent = true;
+    taker.off_in_run = taker.keeper.lock()->run - 1;
+    EXPECT_FALSE(until([&] { return taker.starts > 0; }, 300ms));
+    taker.off_in_run = taker.keeper.lock()->run;
+    EXPECT_TRUE(until([&] { return taker.starts > 0; }));
+    EXPECT_TRUE(taker.fenced.empty());
 }
 
 TEST_F(WitnessKeeperTest, a_silent_holder_is_not_fenced_while_an_operator_has_disarmed_fencing) {

@@ -10,6 +10,7 @@
 
 #include "lib/common/pdr/contents.hpp"
 #include "lib/common/pdr/lock.hpp"
+#include "lib/common/pdr/verdict.hpp"
 #include "lib/common/system_config.hpp"
 #include "tools/ssictl/document_cells.hpp"
 #include "tools/ssictl/table.hpp"
@@ -97,13 +98,32 @@ boost::json::value describe_lock(pdr::Disk& disk, const pdr::ClusterId& cluster,
     return describe(pdr::latest_decision(reading->blocks));
 }
 
-/// Label, slots and lock of whatever cluster's PDR it is; `faults` takes what is wrong.
+boost::json::value describe_verdicts(pdr::Disk& disk, const pdr::ClusterId& cluster, boost::json::array& faults) {
+    const auto read = pdr::read_verdicts(disk, cluster);
+    if (!read) {
+        faults.emplace_back(read.error().what);
+        return nullptr;
+    }
+    if (read->fault) faults.emplace_back(read->fault->what);
+    boost::json::array verdicts;
+    for (int slot = 1; slot <= pdr::kSlots; ++slot)
+        for (const auto& verdict : read->by[static_cast<std::size_t>(slot - 1)])
+            verdicts.emplace_back(json::Object{{"slot", slot},
+                                               {"member", verdict.member.str()},
+                                               {"incarnation", std::to_underlying(verdict.incarnation)},
+                                               {"counter", verdict.counter},
+                                               {"proof", pdr::text_of(verdict.proof)}});
+    return verdicts;
+}
+
+/// Label, slots, verdicts and lock of whatever cluster's PDR it is; `faults` takes what is wrong.
 Result<json::Object> describe(const Opened& volume, boost::json::array& faults) {
     const auto found = pdr::inspect(*volume.disk);
     if (!found) return std::unexpected(found.error());
     json::Object document{{"v", 1}, {"device", volume.disk->name()}, {"size", volume.disk->size()}};
     document["label"] = nullptr;
     document["lock"] = nullptr;
+    document["verdicts"] = nullptr;
     boost::json::array slots;
     if (found->label) {
         document["label"] = describe(*found->label, found->cluster);
@@ -118,6 +138,7 @@ Result<json::Object> describe(const Opened& volume, boost::json::array& faults) 
             if (sign) slots.emplace_back(describe(static_cast<int>(i) + 1, *sign));
             if (fault) faults.emplace_back(fault->what);
         }
+        document["verdicts"] = describe_verdicts(*volume.disk, found->cluster, faults);
         document["lock"] = describe_lock(*volume.disk, found->cluster, faults);
     }
     document["slots"] = std::move(slots);
@@ -217,15 +238,24 @@ Result<std::string> render_pdr(const json::Object& document) {
                  {"LEASE", Align::kRight},
                  {"WATCHDOG"},
                  {"ARMED"},
+                 {"LONE"},
                  {"DOWN"}});
     for (const auto& slot : *slots)
         table.add({number_of(slot, "slot"), text_of(slot, "member"), number_of(slot, "incarnation"),
                    number_of(slot, "counter"),
                    std::format("{:.1f} s", static_cast<double>(json::number_or(slot, "lease_ms", 0)) / 1000),
-                   text_of(slot, "watchdog"), yes_or_dash(slot, "armed"), yes_or_dash(slot, "down")});
+                   text_of(slot, "watchdog"), yes_or_dash(slot, "armed"), yes_or_dash(slot, "lone"),
+                   yes_or_dash(slot, "down")});
     const auto* lock = document.if_contains("lock");
     const auto state = lock != nullptr && lock->is_object() ? text_of(lock->get_object(), "text") : "cannot be read";
-    return text + (table.empty() ? "no member has written yet\n" : table.text()) + printable("lock: " + state) + "\n";
+    text += table.empty() ? "no member has written yet\n" : table.text();
+    if (const auto verdicts = entries(document, "verdicts"))
+        for (const auto& verdict : *verdicts)
+            text += printable(std::format("verdict, recorded by slot {}: {} (incarnation {}) is off by the word of {}",
+                                          number_of(verdict, "slot"), text_of(verdict, "member"),
+                                          number_of(verdict, "incarnation"), text_of(verdict, "proof"))) +
+                    "\n";
+    return text + printable("lock: " + state) + "\n";
 }
 
 Result<std::string> render_pdr_check(const json::Object& document) {

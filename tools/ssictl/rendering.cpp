@@ -80,6 +80,7 @@ std::pair<std::string, std::string> watchdog_of(const json::Object& member) {
     if (kind != "none")
         kind += std::format(" {}{}", time("watchdog_ms"), json::boolean_or(*slot, "armed", false) ? "" : ", NOT ARMED");
     const auto* dead_after = slot->if_contains("dead_after_ms");
+    if (json::boolean_or(*slot, "lone", false)) return {kind, "LONE"};
     return {kind, dead_after != nullptr && dead_after->is_number() ? time("dead_after_ms") : "-"};
 }
 
@@ -199,6 +200,9 @@ Result<std::string> render_cluster(const json::Object& document) {
                                   : "no: nothing starts or moves until enough voters are back");
     result += describe_pdr(document);
     result += describe_disarmed(document);
+    if (const auto lone = text_of(document, "lone"); !lone.empty())
+        result +=
+            printable(std::format("{} is alone: its guests need no lease, and time does not prove its death\n", lone));
     if (const auto engine = json::object(document, "engine"); engine && !text_of(*engine, "fault").empty())
         result += printable("Engine: " + text_of(*engine, "fault")) + '\n';
     Table table({{"SLOT", Align::kRight},
@@ -330,7 +334,14 @@ Result<std::string> render_maintenance(const json::Object& document) {
 Result<std::string> render_member(const json::Object& document) {
     const auto member = json::text(document, "member");
     if (!member) return std::unexpected(member.error());
-    return printable(std::format("{} is {}", *member, text_of(document, "state"))) + '\n';
+    const auto state = text_of(document, "state");
+    if (state == "recorded")
+        return printable(
+                   std::format("There is no majority: it is recorded on the PDR that {} is off, and committed when "
+                               "there is one again. See: ssictl query ssi",
+                               *member)) +
+               '\n';
+    return printable(std::format("{} is {}", *member, state)) + '\n';
 }
 
 }  // namespace ssi::ctl

@@ -61,7 +61,7 @@ std::string describe_watchdog(const json::Object& document) {
     text += std::format("; lease {}", seconds_of(*slot, "lease_ms"));
     text += has_number(*slot, "dead_after_ms") ? "; T_dead " + seconds_of(*slot, "dead_after_ms")
                                                : "; time alone proves nothing";
-    return text + (says(*slot, "lone") ? "; LONE" : "");
+    return text + (says(*slot, "lone") ? "; LONE: it needs none" : "");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <format>
+#include <iterator>
 #include <ranges>
 #include <utility>
 
@@ -45,7 +46,7 @@ Result<int> number_in(const std::string& text, std::string_view what, int least,
 Administration::Administration(const SystemConfig& config, Membership& membership, PeerWatch& watch,
                                const PdrWatch& pdr, ClusterView& view, const VoterKeeper& voters,
                                const EngineHealth& health, Hypervisor& hypervisor, Relocations& relocations,
-                               Clock& clock)
+                               Clock& clock, RecordedVerdicts* recorded)
     : config_(config),
       membership_(membership),
       watch_(watch),
@@ -56,6 +57,7 @@ Administration::Administration(const SystemConfig& config, Membership& membershi
       hypervisor_(hypervisor),
       relocations_(relocations),
       clock_(clock),
+      recorded_(recorded),
       gate_(membership, watch, pdr, view, clock, kInfluxPatience) {}
 
 Result<MemberName> Administration::configured(const std::string& member) const {
@@ -92,10 +94,14 @@ Administration::Answer Administration::why(std::string member) {
                       pdr_.age(*name, now),
                       pdr_.is_readable(now),
                       pdr_.last() ? pdr_.last()->fault : "ssi-guard has not looked at it yet",
+                      {},
                       {}};
-    if (const auto& pass = pdr_.last())
+    if (const auto& pass = pdr_.last()) {
         for (const auto& slot : pass->slots)
             if (slot.member == *name) evidence.slot = slot;
+        std::ranges::copy_if(pass->verdicts, std::back_inserter(evidence.recorded),
+                             [&](const RecordedVerdict& recorded) { return recorded.verdict.member == *name; });
+    }
     co_return text(why_document(config_, view_.state(), *name, evidence));
 }
 
@@ -224,6 +230,11 @@ Administration::Answer Administration::relocate_status(std::string guest) {
 Administration::Answer Administration::member_set_down(std::string member) {
     const auto name = configured(member);
     if (!name) co_return std::unexpected(name.error());
+    if (recorded_ != nullptr && !membership_.has_majority()) {
+        if (auto done = co_await recorded_->record(*name, pdr::ProofKind::kOperator); !done)
+            co_return std::unexpected(done.error());
+        co_return text(json::Object{{"v", 1}, {"member", member}, {"state", "recorded"}});
+    }
     auto committed = co_await view_.commit([&](const ClusterState& state) {
         // Not seen to stand still for long enough is as good as moving (SAFETY 15).
         const bool moving = *name == membership_.own() || !watch_.stands_still(state, *name, clock_.now());

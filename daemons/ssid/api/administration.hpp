@@ -8,6 +8,7 @@
 #include "daemons/ssid/api/mode_gate.hpp"
 #include "daemons/ssid/engine/engine_health.hpp"
 #include "daemons/ssid/engine/voter_keeper.hpp"
+#include "daemons/ssid/fencing/recorded_verdicts.hpp"
 #include "daemons/ssid/guests/hypervisor.hpp"
 #include "daemons/ssid/membership/membership.hpp"
 #include "daemons/ssid/membership/peer_watch.hpp"
@@ -19,9 +20,10 @@ class Administration {
   public:
     using Answer = boost::asio::awaitable<Result<std::string>>;
 
+    /// `recorded`: of a cluster with a PDR.
     Administration(const SystemConfig& config, Membership& membership, PeerWatch& watch, const PdrWatch& pdr,
                    ClusterView& view, const VoterKeeper& voters, const EngineHealth& health, Hypervisor& hypervisor,
-                   Relocations& relocations, Clock& clock);
+                   Relocations& relocations, Clock& clock, RecordedVerdicts* recorded);
 
     Answer query_ssi();
     /// What the state of a member rests on, as this member sees it.
@@ -37,6 +39,7 @@ class Administration {
                         std::string limit);
     Answer relocate_move(std::string guest, std::string member);
     Answer relocate_status(std::string guest);
+    /// Without a majority it is recorded on the PDR, and "state" is "recorded" (SAFETY 15).
     Answer member_set_down(std::string member);
     Answer member_leave();
     /// What `member`'s fence methods say when they are asked, not fired.
@@ -63,6 +66,7 @@ class Administration {
     Hypervisor& hypervisor_;
     Relocations& relocations_;
     Clock& clock_;
+    RecordedVerdicts* recorded_;
     ModeGate gate_;
 };
 

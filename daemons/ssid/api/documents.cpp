@@ -48,7 +48,7 @@ json::Object member_entry(const MemberConfig& member, const SystemConfig& config
     const auto slot = view.slots.find(member.name);
     const auto guests = std::ranges::count_if(
         state.residencies(), [&](const auto& item) { return item.second.value.home.member == member.name; });
-    auto reason = record == nullptr ? std::string("never joined") : record->reason;
+    auto reason = committed_reason(state, member.name, view.sight);
     if (const auto* intent = state.fence(member.name)) reason = std::format("being fenced by {}", intent->by.str());
     return {{"slot", member.slot.number()},
             {"name", member.name.str()},
@@ -107,6 +107,7 @@ json::Object query_document(const SystemConfig& config, const ClusterState& stat
             {"pdr", std::move(pdr)},
             {"fencing", fencing_document(state)},
             {"engine", json::Object{{"fault", view.engine_fault}}},
+            {"lone", state.lone() == nullptr ? value(nullptr) : value(state.lone()->member.str())},
             {"config", std::move(agreed)},
             {"members", std::move(members)}};
 }

@@ -57,19 +57,40 @@ value verdict_entry(const MemberRecord* record) {
     return json::Object{{"reason", record->verdict}, {"incarnation", std::to_underlying(record->declared_dead)}};
 }
 
+boost::json::array recorded_entries(const SystemConfig& config, const std::vector<RecordedVerdict>& recorded) {
+    boost::json::array entries;
+    for (const auto& [by, verdict] : recorded) {
+        const auto writer = std::ranges::find(config.members, by, &MemberConfig::slot);
+        entries.emplace_back(json::Object{
+            {"by", writer == config.members.end() ? std::format("slot {}", by.number()) : writer->name.str()},
+            {"proof", pdr::text_of(verdict.proof)},
+            {"incarnation", std::to_underlying(verdict.incarnation)},
+            {"counter", verdict.counter}});
+    }
+    return entries;
+}
+
 bool can_be_proved_dead(const SystemConfig& config, const MemberName& member) {
     const auto* entry = config.find(member);
     const bool has_time =
         !config.pdr.device.empty() && entry != nullptr && entry->watchdog == WatchdogConfig::kHardware;
     return std::ranges::any_of(fence_methods(config), [&](const FenceConfig& fence) {
-        return fence.method == FenceMethod::kAgent || (fence.method == FenceMethod::kTime && has_time);
+        return fence.method == FenceMethod::kAgent || (fence.method == FenceMethod::kTime && has_time) ||
+               (fence.method == FenceMethod::kReservations && fence.all_disks);
     });
+}
+
+bool has_agent(const SystemConfig& config) {
+    return std::ranges::contains(fence_methods(config), FenceMethod::kAgent, &FenceConfig::method);
 }
 
 /// What is to come of a member of which nothing is seen.
 std::string prospect(const SystemConfig& config, const ClusterState& state, const MemberName& member,
                      const Evidence& evidence) {
     const auto set_down = std::format("if it is off for certain: ssictl member set-down {}", member.str());
+    const bool is_lone = evidence.slot && evidence.slot->lone;
+    if (is_lone && (!evidence.sight.has_majority || !has_agent(config)))
+        return "its slot says that it is alone: time proves nothing; " + set_down;
     if (!evidence.sight.has_majority)
         return "this member has no majority: those that have it decide; here nothing can be told";
     if (const auto* intent = state.fence(member)) return std::format("it is being fenced by {}", intent->by.str());
@@ -84,6 +105,8 @@ std::string prospect(const SystemConfig& config, const ClusterState& state, cons
 std::string conclusion(const SystemConfig& config, const ClusterState& state, const MemberName& member,
                        const Evidence& evidence) {
     const auto* record = state.member(member);
+    if (record == nullptr && is_unread(state, evidence.sight))
+        return "the cluster's state was not read yet: " + prospect(config, state, member, evidence);
     if (record == nullptr) return "it never joined";
     const bool is_own = member == evidence.sight.own;
     switch (state_seen(state, member, evidence.sight)) {
@@ -124,9 +147,10 @@ json::Object why_document(const SystemConfig& config, const ClusterState& state,
             {"state", text_of(state_seen(state, member, evidence.sight))},
             {"committed", json::Object{{"state", text_of(committed)},
                                        {"incarnation", record == nullptr ? 0 : std::to_underlying(record->incarnation)},
-                                       {"reason", record == nullptr ? "never joined" : record->reason}}},
+                                       {"reason", committed_reason(state, member, evidence.sight)}}},
             {"engine", engine_sign(state, member, evidence)},
             {"pdr", pdr_sign(config, member, evidence)},
+            {"recorded", recorded_entries(config, evidence.recorded)},
             {"watchdog", text_of(configured == nullptr ? WatchdogConfig::kNone : configured->watchdog)},
             {"intent", intent_entry(state.fence(member))},
             {"changes", change != nullptr && change->member == member},

@@ -19,7 +19,8 @@ struct Evidence {
     std::optional<std::chrono::milliseconds> pdr_age;     ///< The same of the slot.
     bool pdr_readable = false;
     std::string pdr_fault;
-    std::optional<SlotSign> slot;  ///< In the last pass over the PDR.
+    std::optional<SlotSign> slot;                ///< In the last pass over the PDR.
+    std::vector<RecordedVerdict> recorded = {};  ///< About it, in the same.
 };
 
 /// The document of Why (docs/architecture.md).

@@ -1,10 +1,16 @@
 #include "daemons/ssid/api/fence_test.hpp"
 
+#include <boost/asio/this_coro.hpp>
 #include <boost/json/array.hpp>
+#include <chrono>
 #include <format>
+#include <memory>
 #include <utility>
 
 #include "daemons/ssid/fencing/agent_program.hpp"
+#include "daemons/ssid/fencing/reservation_fence.hpp"
+#include "daemons/ssid/fencing/reservation_report.hpp"
+#include "lib/common/scsi/sg_io.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -25,6 +31,30 @@ AgentAnswer judge_time(const SystemConfig& config, const MemberName& member) {
     return {true, "a hardware watchdog is declared", {}};
 }
 
+/// Reads who is registered at a volume; changes nothing.
+boost::asio::awaitable<AgentAnswer> ask_volume(const SystemConfig& config, const FenceConfig& fence,
+                                               std::filesystem::path volume, MemberName member) {
+    BlockingCalls calls(co_await boost::asio::this_coro::executor, 1);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto facts = co_await calls.run<VolumeFacts>(
+        volume.string(), "read the reservations of " + volume.string(), 2 * fence.timeout,
+        [volume, timeout = fence.timeout, uuid = config.cluster_uuid](BlockingCalls::Deadline) {
+            scsi::LinuxPaths paths(timeout);
+            const scsi::KeyScheme scheme(uuid);
+            return ReservedVolume(volume, paths, scheme).look();
+        });
+    const auto took = std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+    if (!facts) co_return AgentAnswer{false, facts.error().text(), took};
+    auto report = report_volume(*facts, config, member);
+    co_return AgentAnswer{report.ok, std::move(report.says), took};
+}
+
+/// What the administrator says of the guests' disks, without which no death is proved.
+AgentAnswer judge_all_disks(const FenceConfig& fence) {
+    if (fence.all_disks) return {true, "all_disks = true: no guest writes elsewhere", {}};
+    return {false, "all_disks = false: guests may write elsewhere, so that reservations prove nothing", {}};
+}
+
 boost::asio::awaitable<json::Object> test_method(const SystemConfig& config, const FenceConfig& fence,
                                                  MemberName member) {
     boost::json::array answers;
@@ -40,6 +70,13 @@ boost::asio::awaitable<json::Object> test_method(const SystemConfig& config, con
             add("status", co_await agent.status(member));
             break;
         }
+        case FenceMethod::kReservations:
+            add("all_disks", judge_all_disks(fence));
+            for (const auto& volume : reserved_volumes(config, fence)) {
+                const auto answer = co_await ask_volume(config, fence, volume, member);
+                add(volume.string(), answer);
+            }
+            break;
         case FenceMethod::kTime:
             add("time", judge_time(config, member));
             break;

@@ -9,7 +9,8 @@
 namespace ssi::cluster {
 
 /// Asks each [[fence]] in the order of the file, one after the other: an agent its `monitor` and its `status` of the
-/// member. `config` must outlive it. The document of FenceTest (docs/architecture.md).
+/// member, each volume of "reservations" for the keys that are registered there. `config` must outlive it. The document
+/// of FenceTest (docs/architecture.md).
 boost::asio::awaitable<json::Object> test_fencing(const SystemConfig& config, MemberName member);
 
 }  // namespace ssi::cluster

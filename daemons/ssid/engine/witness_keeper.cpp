@@ -122,7 +122,15 @@ awaitable<Result<void>> WitnessKeeper::look() {
         co_return co_await change_lock({0, lock_->witness, lock_->data, std::nullopt, lock_->run});
     const auto now = co_await situation();
     if (!now) co_return std::unexpected(now.error());
-    co_return co_await act(plan_witness(*now));
+    const auto step = plan_witness(*now);
+    if (step == WitnessStep::kNothing && now->is_stuck)
+        co_return failure(
+            ErrorCode::kNoMajority,
+            std::format("{} holds it, shows no sign of life, and nothing proves that it is dead",
+                        lock_->witness->member.str()),
+            lock_->witness->member.str(),
+            "wait for its boot; if it is off for certain: ssictl member set-down " + lock_->witness->member.str());
+    co_return co_await act(step);
 }
 
 awaitable<Result<void>> WitnessKeeper::close_area() {
@@ -175,8 +183,9 @@ awaitable<Result<WitnessSituation>> WitnessKeeper::situation() {
         auto holder = signs_of_run();
         // "Off" is void when its slot moves afterwards (SAFETY 14).
         if (!holder.is_silent) fenced_.reset();
-        holder.is_off = fenced_ == lock_->generation;
+        holder.is_off = fenced_ == lock_->generation || is_recorded_off(*lock_);
         situation.may_take = is_free(*lock_, holder);
+        situation.is_stuck = holder.is_silent && !situation.may_take && !holder.dead_after;
         situation.may_fence = holder.is_silent && lock_->witness && may_fence(lock_->witness->member);
     }
     const auto& intent = lock_->fencing;
@@ -271,9 +280,13 @@ awaitable<Result<void>> WitnessKeeper::fence() {
                        target.member.str(), "check its plug in system.toml");
     if (done) {
         fenced_ = generation;
+        // So that an ssid that ends here has not switched it off in vain, and no second proof is needed later.
+        if (auto recorded = co_await record_off(target.member); !recorded)
+            log::warning("the verdict is not on the PDR", recorded.error());
         co_return co_await claim();
     }
-    static_cast<void>(co_await change_lock({0, lock_->witness, lock_->data, std::nullopt, lock_->run}));
+    auto withdrawn = co_await change_lock({0, lock_->witness, lock_->data, std::nullopt, lock_->run});
+    if (!withdrawn) log::warning("the intent to fence is still on the PDR: it is taken back later", withdrawn.error());
     co_return done;
 }
 

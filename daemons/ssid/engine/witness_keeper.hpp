@@ -42,6 +42,10 @@ class WitnessKeeper {
     std::function<Result<void>(const MemberName& target)> may_fence;
     /// Has a member switched off by the fence agents, while it is silent.
     std::function<boost::asio::awaitable<Result<void>>(const MemberName&)> cut_power;
+    /// This member has recorded that the lock's holder is off, and nothing of it has moved since.
+    std::function<bool(const pdr::LockRecord& lock)> is_recorded_off;
+    /// Records on the PDR that an agent has done so.
+    std::function<boost::asio::awaitable<Result<void>>(const MemberName&)> record_off;
     /// With whom a witness begins that has never run.
     std::function<boost::asio::awaitable<Result<EtcdStart>>()> joining;
     /// The witness's process here answers as a voter that knows a leader.
@@ -52,6 +56,8 @@ class WitnessKeeper {
 
     /// The lock as it was read last; none: not yet, or not now.
     [[nodiscard]] const std::optional<pdr::LockRecord>& lock() const { return lock_; }
+    /// None: the cluster has no PDR, or one member.
+    [[nodiscard]] const std::shared_ptr<WitnessVolume>& volume() const { return volume_; }
     /// Two members at least have a witness area, and system.toml wants it: this cluster has a witness.
     [[nodiscard]] bool has_areas() const;
 

@@ -55,6 +55,7 @@ struct WitnessSituation {
     WitnessSeat seat = WitnessSeat::kUnknown;
     bool may_take = false;    ///< From whoever has it: chosen by a majority that knows the holder dead; or is_free().
     bool may_fence = false;   ///< No majority, the holder is silent, and only its death would give one.
+    bool is_stuck = false;    ///< No majority, the holder is silent, and time will not prove its death. For people.
     bool is_barred = false;   ///< A member that lives means to fence this one (SAFETY 14): a new boot waits.
     bool must_yield = false;  ///< This member leaves, or was not fit for too long (SAFETY 10).
 };

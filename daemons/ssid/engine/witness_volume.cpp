@@ -1,10 +1,5 @@
 #include "daemons/ssid/engine/witness_volume.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <format>
 #include <utility>
 
@@ -14,20 +9,9 @@ namespace ssi::cluster {
 
 using Clock = std::chrono::steady_clock;
 
-WitnessVolume::~WitnessVolume() {
-    if (own_lock_ >= 0) ::close(own_lock_);
-}
-
 Result<void> WitnessVolume::open() {
     if (disk_) return {};
-    // The kernel lets go of it when the last thread of its holder has ended: no write of an earlier ssid, hanging in
-    // the disk's queue, can come after one of ours.
-    const auto name = settings_.own_lock.string();
-    if (own_lock_ < 0) own_lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (own_lock_ < 0) return system_failure("open " + name, name, errno);
-    if (::flock(own_lock_, LOCK_EX | LOCK_NB) != 0)
-        return failure(ErrorCode::kConflict, "an earlier ssid still waits for the PDR", name,
-                       "it ends when the disk answers");
+    if (auto ours = own_lock_.take(); !ours) return ours;
     auto disk = pdr::DirectDisk::open(settings_.device, pdr::DiskAccess::kReadWrite);
     if (!disk) return std::unexpected(disk.error());
     if (auto label = pdr::check_label(**disk, settings_.cluster); !label) return std::unexpected(label.error());
@@ -56,6 +40,24 @@ Result<pdr::LockRecord> WitnessVolume::decide(const pdr::PdrLock::Next& next, Cl
     };
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     return pdr::PdrLock(*disk_, settings_.cluster.id, settings_.own).decide(in_time, pdr::patient_for(left));
+}
+
+Result<void> WitnessVolume::change_verdicts(const VerdictChange& change, Clock::time_point end) {
+    const std::lock_guard guard(mutex_);
+    if (auto opened = open(); !opened) return opened;
+    const auto& cluster = settings_.cluster.id;
+    const auto before = pdr::read_verdicts(*disk_, cluster);
+    const auto slots = pdr::read_slots(*disk_, cluster);
+    if (!before) return std::unexpected(before.error());
+    if (!slots) return std::unexpected(slots.error());
+    const auto lock = pdr::PdrLock(*disk_, cluster, settings_.own).read();
+    if (!lock) return std::unexpected(lock.error());
+    const auto& ours = before->by[static_cast<std::size_t>(settings_.own.number() - 1)];
+    const auto next = change({*slots, lock->latest.run, ours});
+    if (!next) return std::unexpected(next.error());
+    if (*next == ours) return {};
+    if (Clock::now() >= end) return failure(ErrorCode::kTimedOut, "the PDR was too slow", settings_.device.native());
+    return pdr::write_verdicts(*disk_, cluster, settings_.own, *next);
 }
 
 Result<void> WitnessVolume::fetch(MemberSlot from, Clock::time_point end) {

@@ -1,5 +1,5 @@
 #pragma once
-/// The PDR as the witness's keeper needs it: the lock, and the areas. Calls block.
+/// The PDR as ssid works on it: the lock, the witness's areas, this member's verdict block. Calls block.
 
 #include <filesystem>
 #include <functional>
@@ -7,7 +7,8 @@
 #include <mutex>
 
 #include "lib/common/pdr/lock.hpp"
-#include "lib/common/pdr/volume.hpp"
+#include "lib/common/pdr/verdict.hpp"
+#include "lib/common/pdr/writer_lock.hpp"
 
 namespace ssi::cluster {
 
@@ -20,10 +21,7 @@ class WitnessVolume {
         MemberSlot own;
         std::filesystem::path own_lock;  ///< A local file: held by the one process that works on it.
     };
-    explicit WitnessVolume(Settings settings) : settings_(std::move(settings)) {}
-    ~WitnessVolume();
-    WitnessVolume(const WitnessVolume&) = delete;
-    WitnessVolume& operator=(const WitnessVolume&) = delete;
+    explicit WitnessVolume(Settings settings) : settings_(std::move(settings)), own_lock_(settings_.own_lock) {}
 
     struct View {
         pdr::LockRecord lock;
@@ -37,12 +35,24 @@ class WitnessVolume {
     /// Errors: as pdr::copy_area.
     [[nodiscard]] Result<void> fetch(MemberSlot from, std::chrono::steady_clock::time_point end);
 
+    using Slots = std::array<pdr::SlotReading, pdr::kSlots>;
+    /// What a change of the verdict block is made from.
+    struct Findings {
+        Slots slots;
+        std::uint64_t run = 0;  ///< The lock's.
+        pdr::Verdicts ours;     ///< What this member has recorded before.
+    };
+    /// What it records from now on.
+    using VerdictChange = std::function<Result<pdr::Verdicts>(Findings)>;
+    /// Errors: the change's own; those of the PDR; kTimedOut, and then nothing was written.
+    [[nodiscard]] Result<void> change_verdicts(const VerdictChange& change, std::chrono::steady_clock::time_point end);
+
   private:
     [[nodiscard]] Result<void> open();
 
     Settings settings_;
     std::mutex mutex_;
-    int own_lock_ = -1;
+    pdr::WriterLock own_lock_;
     std::unique_ptr<pdr::Disk> disk_;
 };
 

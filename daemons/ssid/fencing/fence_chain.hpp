@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "daemons/ssid/fencing/fence_agent.hpp"
+#include "daemons/ssid/fencing/write_fence.hpp"
 #include "lib/common/system_config.hpp"
 
 namespace ssi::cluster {
 
 /// Its watchdog has reset it when T_dead is over (SAFETY 13 b).
 struct ProofByTime {};
-using FenceStep = std::variant<std::unique_ptr<FenceAgent>, ProofByTime>;
+using FenceStep = std::variant<std::unique_ptr<FenceAgent>, ProofByTime, std::unique_ptr<WriteFence>>;
 
 /// As the file lists them. Where it names neither time nor the operator, time comes last: a member that declares a
 /// hardware watchdog has said that it may.

@@ -1,10 +1,13 @@
 #include "daemons/ssid/fencing/fencing.hpp"
 
 #include <format>
+#include <optional>
 #include <utility>
 
+#include "daemons/ssid/fencing/covered_guests.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/registration_rules.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
@@ -94,6 +97,8 @@ boost::asio::awaitable<Result<std::string>> Fencing::prove_death(MemberLife targ
         if (!shows_no_sign(target.member)) co_return is_alive(target.member);
         if (const auto* agent = std::get_if<std::unique_ptr<FenceAgent>>(&step))
             proof = co_await cut_power(**agent, target.member);
+        else if (const auto* fence = std::get_if<std::unique_ptr<WriteFence>>(&step))
+            proof = co_await stop_writes(**fence, target, alive_seen);
         else if (pdr_ != nullptr && pdr_->dead_after(target.member))
             proof = co_await wait_until_dead(target, alive_seen);
         if (proof) break;
@@ -108,26 +113,84 @@ boost::asio::awaitable<Result<std::string>> Fencing::cut_power(FenceAgent& agent
     co_return std::unexpected(off.error());
 }
 
-/// Until both of its signs have stood still for all of T_dead, or one of them moves.
-boost::asio::awaitable<Result<std::string>> Fencing::wait_until_dead(MemberLife target, Revision alive_seen) {
+/// Until both of its signs have stood still for all of that time, or one of them moves.
+boost::asio::awaitable<Result<std::chrono::milliseconds>> Fencing::wait_until_still(MemberLife target,
+                                                                                    Revision alive_seen,
+                                                                                    Stillness stillness) {
     while (true) {
         const auto now = clock_.now();
-        const auto after = pdr_->dead_after(target.member);
-        const auto dead = pdr_->is_dead_by_time(target, now);
-        if (after && dead && watch_.unheard_for(target.member, alive_seen, *after, now))
-            co_return std::format("dead by time: no sign of life for {} ms, and its watchdog has reset it",
-                                  after->count());
+        const auto after = (pdr_->*stillness.time)(target.member);
+        const auto still = (pdr_->*stillness.proof)(target, now);
+        if (after && still && watch_.unheard_for(target.member, alive_seen, *after, now)) co_return *after;
         // A sign that moved, a PDR that cannot be read: the intent is withdrawn, and all begins anew.
         if (!after || !shows_no_sign(target.member)) {
-            if (!dead) co_return std::unexpected(dead.error());
+            if (!still) co_return std::unexpected(still.error());
             co_return is_alive(target.member);
         }
         co_await clock_.sleep(beat_);
     }
 }
 
+/// Until all of T_dead is over.
+boost::asio::awaitable<Result<std::string>> Fencing::wait_until_dead(MemberLife target, Revision alive_seen) {
+    const Stillness dead{&PdrWatch::dead_after, &PdrWatch::is_dead_by_time};
+    const auto after = co_await wait_until_still(target, alive_seen, dead);
+    if (!after) co_return std::unexpected(after.error());
+    co_return std::format("dead by time: no sign of life for {} ms, and its watchdog has reset it", after->count());
+}
+
+/// What holds only of this state, and of what the volumes say now: nothing is changed by asking.
+boost::asio::awaitable<Result<WriteFence::Request>> Fencing::may_stop_writes(WriteFence& fence, MemberLife target) {
+    const auto& name = target.member.str();
+    if (pdr_ == nullptr || !pdr_->lease_over_after(target.member))
+        co_return failure(ErrorCode::kFenceFailed,
+                          std::format("reservations do not stop {}: nothing says when its guests have ended", name),
+                          name, "ssictl query ssi --why " + name);
+    if (!fence.covers_all_disks())
+        co_return failure(ErrorCode::kFenceFailed,
+                          std::format("reservations do not stop {}: fence {} does not say that it covers all disks",
+                                      name, fence.name()),
+                          name, "all_disks = true in the [[fence]], if it is so");
+    const auto by = membership_.life();
+    if (!by) co_return failure(ErrorCode::kMemberNotJoined, "this member is not Joined", membership_.own().str());
+    // The intent is committed: from this reading on no guest comes to the target, and it registers nowhere.
+    if (auto fresh = co_await view_.refresh(); !fresh) co_return std::unexpected(fresh.error());
+    const auto registration = settled_registration(view_.state(), target);
+    if (!registration) co_return std::unexpected(registration.error());
+    if (auto covered = guests_write_only_to(view_.state(), target, fence.volumes()); !covered)
+        co_return std::unexpected(covered.error());
+    const WriteFence::Request request{*by, target, *registration};
+    if (auto may = co_await fence.may_stop(request); !may) co_return std::unexpected(may.error());
+    co_return request;
+}
+
+/// A member that runs has ended its guests with its lease; of one that does not run, and may go on at any moment, no
+/// write gets through any more (SAFETY 13 c).
+boost::asio::awaitable<Result<std::string>> Fencing::stop_writes(WriteFence& fence, MemberLife target,
+                                                                 Revision alive_seen) {
+    Result<void> stopped;
+    // What cannot succeed is not waited for: the next step of the chain may.
+    auto request = co_await may_stop_writes(fence, target);
+    if (request) {
+        const Stillness lease_over{&PdrWatch::lease_over_after, &PdrWatch::is_lease_over};
+        if (auto still = co_await wait_until_still(target, alive_seen, lease_over); !still)
+            co_return std::unexpected(still.error());
+        request = co_await may_stop_writes(fence, target);
+    }
+    if (request && !shows_no_sign(target.member)) co_return is_alive(target.member);
+    if (request) stopped = co_await fence.stop(*request);
+    const auto fault = request ? (stopped ? std::optional<Error>() : stopped.error()) : request.error();
+    if (fault) {
+        log::warning(std::format("fence {} failed", fence.name()), *fault);
+        co_return std::unexpected(*fault);
+    }
+    if (!shows_no_sign(target.member)) co_return is_alive(target.member);
+    co_return std::format("its writes were stopped by {} through {}, after its lease", membership_.own().str(),
+                          fence.name());
+}
+
 boost::asio::awaitable<Result<void>> Fencing::judge(MemberName target, std::string reason) {
-    // The power is off: only the verdict is missing, and it is committed as soon as the engine answers.
+    // It is proved: only the verdict is missing, and it is committed as soon as the engine answers.
     while (true) {
         auto judged = co_await view_.commit(
             [&](const ClusterState& state) { return decide_dead(state, membership_.own(), target, reason); });

@@ -1,5 +1,5 @@
 #pragma once
-/// From silence to proof: intent, the steps of the fence chain in order, verdict (SAFETY 13 a, b, 14).
+/// From silence to proof: intent, the steps of the fence chain in order, verdict (SAFETY 13 a, b, c, 14).
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
@@ -30,6 +30,15 @@ class Fencing {
     boost::asio::awaitable<Result<std::string>> prove_death(MemberLife target, Revision alive_seen);
     boost::asio::awaitable<Result<std::string>> cut_power(FenceAgent& agent, MemberName target);
     boost::asio::awaitable<Result<std::string>> wait_until_dead(MemberLife target, Revision alive_seen);
+    boost::asio::awaitable<Result<std::string>> stop_writes(WriteFence& fence, MemberLife target, Revision alive_seen);
+    boost::asio::awaitable<Result<WriteFence::Request>> may_stop_writes(WriteFence& fence, MemberLife target);
+    /// A span of time that a member's slot names, and the proof that it has stood still for so long.
+    struct Stillness {
+        std::optional<std::chrono::milliseconds> (PdrWatch::*time)(const MemberName&) const;
+        Result<void> (PdrWatch::*proof)(const MemberLife&, BootTime) const;
+    };
+    boost::asio::awaitable<Result<std::chrono::milliseconds>> wait_until_still(MemberLife target, Revision alive_seen,
+                                                                               Stillness stillness);
     boost::asio::awaitable<Result<void>> judge(MemberName target, std::string reason);
 
     Membership& membership_;

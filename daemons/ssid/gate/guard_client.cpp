@@ -248,8 +248,10 @@ asio::awaitable<Result<void>> GuardClient::renew(BootTime begun) {
 }
 
 asio::awaitable<Result<void>> GuardClient::describe(SlotFacts facts) {
-    co_return co_await plain_call(
-        {{"op", "describe"}, {"incarnation", std::to_underlying(facts.incarnation)}, {"engine_ok", facts.engine_ok}});
+    json::Object message{
+        {"op", "describe"}, {"incarnation", std::to_underlying(facts.incarnation)}, {"engine_ok", facts.engine_ok}};
+    if (facts.alone) message["alone"] = *facts.alone;
+    co_return co_await plain_call(std::move(message));
 }
 
 asio::awaitable<Result<void>> GuardClient::expel() {

@@ -14,6 +14,7 @@
 #include "lib/common/error.hpp"
 #include "lib/common/names.hpp"
 #include "lib/common/pdr/records.hpp"
+#include "lib/common/pdr/verdict.hpp"
 
 namespace ssi::cluster {
 
@@ -53,8 +54,18 @@ struct SlotSign {
     bool serves_witness = false;
 
     /// T_dead: a slot that has stood still for so long is a dead member's (SAFETY 13 b). None: time proves nothing,
-    /// for want of a lease or of an armed watchdog whose clock goes on when the machine's stops.
+    /// for want of a lease or of an armed watchdog whose clock goes on when the machine's stops, or because it is alone
+    /// and needs no lease (SAFETY 3).
     [[nodiscard]] std::optional<std::chrono::milliseconds> dead_after() const;
+    /// A member that runs has ended its guests when its signs have stood still for so long (SAFETY 7). Of one that does
+    /// not run, and may go on at any moment, it says nothing. None: it holds no lease.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> lease_over_after() const;
+};
+
+/// What a member has recorded about another without a majority (SAFETY 15).
+struct RecordedVerdict {
+    MemberSlot by;
+    pdr::Verdict verdict;
 };
 
 /// One pass of the guard over the PDR.
@@ -64,12 +75,15 @@ struct PdrPass {
     std::string fault;  ///< Why it is not fresh, or what else is wrong; empty: nothing.
     /// When the write of ours that came back in this pass was begun: the lease counts from then.
     std::optional<BootTime> renewed = {};
+    std::vector<RecordedVerdict> verdicts = {};
+    bool names_us = false;  ///< One of them is about this boot of this member (SAFETY 6). For the guard itself.
 };
 
 /// What ssid lets the guard write into this member's slot.
 struct SlotFacts {
     Incarnation incarnation{};
     bool engine_ok = false;
+    std::optional<bool> alone = {};  ///< SAFETY 3; none: not known.
     friend bool operator==(const SlotFacts&, const SlotFacts&) = default;
 };
 

@@ -3,11 +3,14 @@
 /// decides in ssi-guard and in tests/sim.
 ///
 ///     none --renew--> held --its time is over--> expired --every writer is gone--> none
+///
+/// Alone (SAFETY 3) it does not end: nobody counts on its end while the slot says so.
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
 
+#include "daemons/ssid/gate/slot_word.hpp"
 #include "lib/common/clock.hpp"
 
 namespace ssi::gate {
@@ -35,11 +38,24 @@ class Lease {
     /// The slot was read back to say that no watchdog is armed. No effect while it works.
     void watchdog_is_withdrawn();
 
+    /// SAFETY 3. `alone`: what ssid says; none: it is away, or does not know. `word`: of this member's slot. Returns
+    /// what the slot is to say from now on. What runs needs no lease only from when the slot was read back to say LONE,
+    /// and the slot stops saying so only when it needs one again; both while the lease is held.
+    [[nodiscard]] bool judge_lone(std::optional<bool> alone, const SlotWord& word, BootTime now);
+
+    /// This boot of the machine was declared dead on the PDR (SAFETY 6): the end, and nothing renews it. True if it was
+    /// not at its end yet.
+    [[nodiscard]] bool condemn(BootTime now);
+    /// Nobody says so any more.
+    void pardon();
+
     /// The guard ends in order and nobody counts on a reset of this host any more: what runs goes on without a lease
     /// (R8). One that is over stays so.
     void lay_down();
 
     [[nodiscard]] bool is_expired() const { return expired_at_.has_value(); }
+    [[nodiscard]] bool is_lone() const { return lone_; }
+    [[nodiscard]] bool is_condemned() const { return condemned_; }
     /// When it is over if nobody renews it; none unless held.
     [[nodiscard]] std::optional<BootTime> deadline() const { return deadline_; }
     /// Moved on by each expiry.
@@ -51,18 +67,26 @@ class Lease {
         std::optional<BootTime> deadline;
         std::optional<BootTime> expired_at;
         bool reset_promised = false;
+        bool lone = false;
+        bool condemned = false;
         friend bool operator==(const Memory&, const Memory&) = default;
     };
-    [[nodiscard]] Memory memory() const { return {generation_, deadline_, expired_at_, reset_promised_}; }
+    [[nodiscard]] Memory memory() const {
+        return {generation_, deadline_, expired_at_, reset_promised_, lone_, condemned_};
+    }
     void remember(const Memory& memory);
 
   private:
+    [[nodiscard]] bool is_held(BootTime now) const { return !expired_at_ && deadline_ && now < *deadline_; }
+
     std::chrono::milliseconds term_;
     std::uint64_t generation_ = 1;
     std::optional<BootTime> deadline_;
     std::optional<BootTime> expired_at_;
     bool watchdog_works_ = false;
     bool reset_promised_ = false;
+    bool lone_ = false;
+    bool condemned_ = false;
 };
 
 /// How long after an expiry the watchdog is still fed while the writers are being stopped (SAFETY 7).

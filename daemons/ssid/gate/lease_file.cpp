@@ -29,7 +29,9 @@ Result<void> LeaseFile::save(const Lease::Memory& memory) const {
                                                                    {"generation", memory.generation},
                                                                    {"deadline_ms", write(memory.deadline)},
                                                                    {"expired_at_ms", write(memory.expired_at)},
-                                                                   {"reset_promised", memory.reset_promised}}));
+                                                                   {"reset_promised", memory.reset_promised},
+                                                                   {"lone", memory.lone},
+                                                                   {"condemned", memory.condemned}}));
 }
 
 Result<std::optional<Lease::Memory>> LeaseFile::load() const {
@@ -46,7 +48,12 @@ Result<std::optional<Lease::Memory>> LeaseFile::load() const {
     if (!deadline) return std::unexpected(deadline.error());
     if (!expired_at) return std::unexpected(expired_at.error());
     // A guard of an earlier version kept none: its slot may have said so.
-    return Lease::Memory{*generation, *deadline, *expired_at, json::boolean_or(*object, "reset_promised", true)};
+    return Lease::Memory{*generation,
+                         *deadline,
+                         *expired_at,
+                         json::boolean_or(*object, "reset_promised", true),
+                         json::boolean_or(*object, "lone", false),
+                         json::boolean_or(*object, "condemned", false)};
 }
 
 }  // namespace ssi::gate

@@ -32,7 +32,7 @@ void LeaseKeeper::restore() {
     const auto kept = file_.load();
     if (!kept) log::error("the lease of this member is lost", kept.error());
     if (kept && *kept) lease_.remember(**kept);
-    if (!nothing_runs && !lease_.deadline() && !lease_.is_expired()) {
+    if (!nothing_runs && !lease_.deadline() && !lease_.is_expired() && !lease_.is_lone()) {
         // A guard that kept none let them in, or laid it down in order: they get one term. If there is one that cannot
         // be read: none.
         auto memory = lease_.memory();
@@ -40,11 +40,17 @@ void LeaseKeeper::restore() {
         memory.reset_promised = memory.reset_promised || !kept || !*kept;
         lease_.remember(memory);
     }
-    if (lease_.is_expired()) spawn(executor_, stop_writers());
+    if (lease_.is_expired()) {
+        log::error("this member had lost its lease when its guard ended: every guest here is killed");
+        spawn(executor_, stop_writers());
+    }
 }
 
 Result<void> LeaseKeeper::may_admit() const {
     if (lease_.admits(clock_.now())) return {};
+    if (lease_.is_condemned())
+        return failure(ErrorCode::kDoorClosed, "this member was declared dead: nothing starts on it", {},
+                       "ssictl pdr show tells by whom; reboot this host: it joins again with a new incarnation");
     return failure(ErrorCode::kDoorClosed,
                    lease_.is_expired()
                        ? "this member lost its lease: its guests are being stopped, and nothing starts on it"
@@ -60,8 +66,43 @@ void LeaseKeeper::renew(BootTime begun) {
     if (before != lease_.deadline()) save();
 }
 
-void LeaseKeeper::save() {
-    if (auto saved = file_.save(lease_.memory()); !saved) log::error("the lease is not on disk", saved.error());
+void LeaseKeeper::heard(const cluster::PdrPass& pass) {
+    if (pass.fresh || pass.names_us) judge(pass.names_us);
+    if (pass.renewed) renew(*pass.renewed);
+    if (pass.fresh) judge_lone();
+}
+
+void LeaseKeeper::judge_lone() {
+    if (notice_ == nullptr) return;
+    const auto before = lease_.memory();
+    const bool says = lease_.judge_lone(alone_, notice_->lone(), clock_.now());
+    if (before.lone != lease_.is_lone()) {
+        // The next guard must find it before the slot says otherwise: else it would go on without a lease.
+        if (!save()) {
+            lease_.remember(before);
+            return;
+        }
+        log::notice(lease_.is_lone() ? "this member is alone, and its slot says so: its guests need no lease"
+                                     : "this member is not alone any more: its guests need its lease again");
+    }
+    notice_->announce_lone(says);
+}
+
+void LeaseKeeper::judge(bool is_condemned) {
+    if (!is_condemned) {
+        lease_.pardon();
+        return;
+    }
+    if (!lease_.condemn(clock_.now())) return;
+    save();
+    log::error("another member has recorded on the PDR that this one is dead: every guest here is killed");
+    spawn(executor_, stop_writers());
+}
+
+bool LeaseKeeper::save() {
+    auto saved = file_.save(lease_.memory());
+    if (!saved) log::error("the lease is not on disk", saved.error());
+    return saved.has_value();
 }
 
 boost::asio::awaitable<void> LeaseKeeper::run() {
@@ -69,20 +110,20 @@ boost::asio::awaitable<void> LeaseKeeper::run() {
         const auto now = clock_.now();
         if (lease_.expire(now)) {
             save();
+            log::error(std::format(
+                "this member lost its lease: no sign of life was shown for {} ms, every guest here is killed",
+                settings_.term.count()));
             spawn(executor_, stop_writers());
         }
         feed();
         auto next = settings_.beat;
-        if (const auto deadline = lease_.deadline())
+        if (const auto deadline = lease_.deadline(); deadline && !lease_.is_lone())
             next = std::clamp(std::chrono::milliseconds(*deadline - now), std::chrono::milliseconds(1), next);
         co_await clock_.sleep(next);
     }
 }
 
 boost::asio::awaitable<void> LeaseKeeper::stop_writers() {
-    log::error(
-        std::format("this member lost its lease: no sign of life was shown for {} ms, every guest here is killed",
-                    settings_.term.count()));
     co_await guard_.outlive();
     if (stop_others) co_await stop_others();
     lease_.clear();

@@ -12,8 +12,8 @@
 #include "daemons/ssid/gate/guard.hpp"
 #include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/lease_file.hpp"
+#include "daemons/ssid/gate/slot_word.hpp"
 #include "daemons/ssid/gate/watchdog.hpp"
-#include "daemons/ssid/gate/watchdog_word.hpp"
 
 namespace ssi::gate {
 
@@ -30,10 +30,18 @@ class LeaseKeeper {
                 std::unique_ptr<Watchdog> watchdog);
 
     /// Where this member has a slot, which says that the watchdog is armed if there is one by now. Must outlive this.
-    void tell(WatchdogNotice& notice) { notice_ = &notice; }
+    void tell(SlotNotice& notice) { notice_ = &notice; }
 
     /// One of the two signs of life was shown; `begun`: before it was submitted.
     void renew(BootTime begun);
+
+    /// What ssid says of being alone (SAFETY 3); none: it is away, or does not know.
+    void alone(std::optional<bool> alone) { alone_ = alone; }
+    [[nodiscard]] bool is_lone() const { return lease_.is_lone(); }
+    /// After each pass over the PDR: it shows a sign of life; or says that this boot was declared dead, and then every
+    /// guest is killed and nothing renews the lease (SAFETY 6). LONE begins and ends only with one in which our own
+    /// slot came back: a member that cannot take it back from its slot stays alone.
+    void heard(const cluster::PdrPass& pass);
 
     /// The sign that was begun then counts for it.
     [[nodiscard]] bool counts(BootTime begun) const {
@@ -53,8 +61,10 @@ class LeaseKeeper {
 
   private:
     void restore();
-    void save();
+    bool save();
     void feed();
+    void judge(bool is_condemned);
+    void judge_lone();
     void judge_watchdog(const Result<void>& fed);
     boost::asio::awaitable<void> stop_writers();
     [[nodiscard]] Result<void> may_admit() const;
@@ -65,8 +75,9 @@ class LeaseKeeper {
     LeaseFile file_;
     Settings settings_;
     std::unique_ptr<Watchdog> watchdog_;
-    WatchdogNotice* notice_ = nullptr;
+    SlotNotice* notice_ = nullptr;
     Lease lease_;
+    std::optional<bool> alone_;
     bool hungry_ = false;  ///< The watchdog was not fed on purpose, and that was told.
     bool works_ = false;   ///< The watchdog.
 };

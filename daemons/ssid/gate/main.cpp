@@ -127,9 +127,10 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
         LeaseKeeper::Settings{timing.lease, std::min(timing.beat, timing.watchdog / 4)}, std::move(watchdog));
     life.witness = begin_witness_guard(options, clock, timing, *life.lease);
     auto sign =
-        PdrSign::create(io.get_executor(), config, start->own, life.lease->watchdog(),
+        PdrSign::create(io.get_executor(), config, start->own,
+                        {life.lease->watchdog(), life.lease->is_lone(), options.runtime_dir / "pdr.lock"},
                         [&server, &lease = *life.lease, &witness = *life.witness](const cluster::PdrPass& pass) {
-                            if (pass.renewed) lease.renew(*pass.renewed);
+                            lease.heard(pass);
                             // Not while the member's own is over, nor by a slot that promises a reset that will not
                             // come.
                             if (pass.renewed && lease.counts(*pass.renewed)) witness.renew(*pass.renewed);
@@ -140,9 +141,10 @@ Result<Life> begin_life(boost::asio::io_context& io, const Options& options, Clo
     if (sign) life.sign = *std::move(sign);
     server.on_renewed = [&lease = *life.lease](BootTime begun) { lease.renew(begun); };
     if (life.sign) life.lease->tell(*life.sign);
-    server.on_described = [&witness = *life.witness,
+    server.on_described = [&lease = *life.lease, &witness = *life.witness,
                            beat = life.sign.get()](const std::optional<cluster::SlotFacts>& facts) {
         witness.attend(facts.has_value());
+        lease.alone(facts ? facts->alone : std::nullopt);
         if (beat != nullptr) beat->describe(facts);
     };
     if (life.sign) life.witness->on_change = [&beat = *life.sign](bool runs) { beat.serve_witness(runs); };

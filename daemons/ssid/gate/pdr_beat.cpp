@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "lib/common/pdr/verdict.hpp"
+
 namespace ssi::gate {
 
 /// What both threads hold; the mutex guards `record`, `ended` and the way home.
@@ -59,6 +61,8 @@ class Passes {
             if (!opened) return std::unexpected(opened.error());
             disk_ = *std::move(opened);
         }
+        // SAFETY 6: before anything that would renew the lease.
+        if (auto read = read_verdicts(record, pass); !read) return read;
         const auto slots = pdr::read_slots(*disk_, settings_.cluster);
         if (!slots) return std::unexpected(slots.error());
         for (const auto& [sign, fault] : *slots) {
@@ -81,6 +85,21 @@ class Passes {
         return {};
     }
 
+    Result<void> read_verdicts(const pdr::SlotRecord& record, cluster::PdrPass& pass) {
+        const auto read = pdr::read_verdicts(*disk_, settings_.cluster);
+        if (!read) return std::unexpected(read.error());
+        if (read->fault) pass.fault = read->fault->text();
+        // A block that is just being written takes nothing back.
+        pass.names_us = read->fault && named_;
+        for (int slot = 1; slot <= pdr::kSlots; ++slot)
+            for (const auto& verdict : read->by[static_cast<std::size_t>(slot - 1)]) {
+                pass.names_us = pass.names_us || (verdict.member == record.member && verdict.boot == record.boot);
+                pass.verdicts.push_back({*MemberSlot::from(slot), verdict});
+            }
+        named_ = pass.names_us;
+        return {};
+    }
+
     Result<void> check_own(const std::optional<pdr::SlotSign>& own, const pdr::SlotRecord& record) const {
         if (!own) return {};
         if (own->record.member != record.member)
@@ -98,6 +117,7 @@ class Passes {
 
     PdrBeat::Settings settings_;
     std::unique_ptr<pdr::Disk> disk_;
+    bool named_ = false;                    // in the verdict blocks, by the last pass
     std::optional<std::uint64_t> written_;  // the last counter, if it is certain
     BootTime begun_{};                      // when its write was
 };

@@ -6,6 +6,29 @@
 namespace ssi::gate {
 namespace {
 
+/// The boot stays with the guards, who compare it.
+Result<cluster::RecordedVerdict> verdict_from_json(const json::Object& object) {
+    auto member = json::text(object, "member").and_then(MemberName::parse);
+    const auto by = json::number(object, "by").and_then(MemberSlot::from);
+    const auto incarnation = json::unsigned_number(object, "incarnation");
+    const auto counter = json::unsigned_number(object, "counter");
+    const auto run = json::unsigned_number(object, "run");
+    const auto proof = json::unsigned_number(object, "proof");
+    if (!member) return std::unexpected(member.error());
+    if (!by) return std::unexpected(by.error());
+    if (!incarnation) return std::unexpected(incarnation.error());
+    if (!counter) return std::unexpected(counter.error());
+    if (!run) return std::unexpected(run.error());
+    if (!proof) return std::unexpected(proof.error());
+    pdr::Verdict verdict;
+    verdict.member = *std::move(member);
+    verdict.incarnation = Incarnation{*incarnation};
+    verdict.counter = *counter;
+    verdict.run = *run;
+    verdict.proof = static_cast<pdr::ProofKind>(*proof);
+    return cluster::RecordedVerdict{*by, std::move(verdict)};
+}
+
 Result<cluster::SlotSign> slot_from_json(const json::Object& object) {
     auto member = json::text(object, "member").and_then(MemberName::parse);
     const auto incarnation = json::unsigned_number(object, "incarnation");
@@ -39,8 +62,20 @@ json::Object to_json(const cluster::PdrPass& pass) {
                                         {"armed", slot.armed},
                                         {"lone", slot.lone},
                                         {"witness_serving", slot.serves_witness}});
-    return {
-        {"v", 1}, {"event", kPdrPassEvent}, {"fresh", pass.fresh}, {"fault", pass.fault}, {"slots", std::move(slots)}};
+    boost::json::array verdicts;
+    for (const auto& [by, verdict] : pass.verdicts)
+        verdicts.emplace_back(json::Object{{"by", by.number()},
+                                           {"member", verdict.member.str()},
+                                           {"incarnation", std::to_underlying(verdict.incarnation)},
+                                           {"counter", verdict.counter},
+                                           {"run", verdict.run},
+                                           {"proof", std::to_underlying(verdict.proof)}});
+    return {{"v", 1},
+            {"event", kPdrPassEvent},
+            {"fresh", pass.fresh},
+            {"fault", pass.fault},
+            {"slots", std::move(slots)},
+            {"verdicts", std::move(verdicts)}};
 }
 
 Result<cluster::PdrPass> pdr_pass_from_json(const json::Object& object) {
@@ -55,6 +90,13 @@ Result<cluster::PdrPass> pdr_pass_from_json(const json::Object& object) {
         if (!slot) return std::unexpected(slot.error());
         pass.slots.push_back(*std::move(slot));
     }
+    // A guard of an earlier version reads none.
+    if (const auto* said = object.if_contains("verdicts"); said != nullptr && said->is_array())
+        for (const auto& value : said->get_array()) {
+            auto verdict = verdict_from_json(value.is_object() ? value.get_object() : json::Object());
+            if (!verdict) return std::unexpected(verdict.error());
+            pass.verdicts.push_back(*std::move(verdict));
+        }
     return pass;
 }
 

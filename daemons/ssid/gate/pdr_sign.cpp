@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/common/log.hpp"
+#include "lib/common/pdr/writer_lock.hpp"
 
 namespace ssi::gate {
 namespace {
@@ -32,8 +33,11 @@ pdr::WatchdogKind kind_of(WatchdogConfig watchdog) {
     return pdr::WatchdogKind::kNone;
 }
 
-PdrBeat::OpenVolume opener(std::filesystem::path device, pdr::ClusterIdentity cluster) {
-    return [device = std::move(device), cluster = std::move(cluster)]() -> Result<std::unique_ptr<pdr::Disk>> {
+/// The lock: a write of an earlier guard that came late would say what this one has taken back, as LONE (SAFETY 3).
+PdrBeat::OpenVolume opener(std::filesystem::path device, pdr::ClusterIdentity cluster, std::filesystem::path lock) {
+    return [device = std::move(device), cluster = std::move(cluster),
+            ours = std::make_shared<pdr::WriterLock>(std::move(lock))]() -> Result<std::unique_ptr<pdr::Disk>> {
+        if (auto taken = ours->take(); !taken) return std::unexpected(taken.error());
         auto disk = pdr::DirectDisk::open(device, pdr::DiskAccess::kReadWrite);
         if (!disk) return std::unexpected(disk.error());
         if (auto label = pdr::check_label(**disk, cluster); !label) return std::unexpected(label.error());
@@ -44,7 +48,7 @@ PdrBeat::OpenVolume opener(std::filesystem::path device, pdr::ClusterIdentity cl
 }  // namespace
 
 Result<std::unique_ptr<PdrSign>> PdrSign::create(boost::asio::any_io_executor executor, const SystemConfig& config,
-                                                 const MemberName& own, const Watchdog* watchdog, OnPass on_pass) {
+                                                 const MemberName& own, const Begin& begin, OnPass on_pass) {
     const auto* member = config.find(own);
     if (config.pdr.device.empty() || member == nullptr) return std::unique_ptr<PdrSign>();
     const auto uuid = GuestUuid::parse(config.cluster_uuid);
@@ -56,21 +60,24 @@ Result<std::unique_ptr<PdrSign>> PdrSign::create(boost::asio::any_io_executor ex
     record.member = own;
     record.boot = *boot;
     record.lease = config.timing.lease;
-    if (watchdog != nullptr) {
-        record.watchdog = watchdog->timeout();
-        record.watchdog_kind = kind_of(watchdog->kind());
+    record.lone = begin.lone;
+    if (begin.watchdog != nullptr) {
+        record.watchdog = begin.watchdog->timeout();
+        record.watchdog_kind = kind_of(begin.watchdog->kind());
         record.armed = true;
     }
-    return std::unique_ptr<PdrSign>(new PdrSign(
-        std::move(executor), {opener(config.pdr.device, cluster), cluster.id, member->slot, config.timing.beat}, record,
-        std::move(on_pass)));
+    return std::unique_ptr<PdrSign>(
+        new PdrSign(std::move(executor),
+                    {opener(config.pdr.device, cluster, begin.lock), cluster.id, member->slot, config.timing.beat},
+                    record, std::move(on_pass)));
 }
 
 PdrSign::PdrSign(boost::asio::any_io_executor executor, PdrBeat::Settings settings, const pdr::SlotRecord& record,
                  OnPass on_pass)
     : record_(record),
       on_pass_(std::move(on_pass)),
-      word_(record.armed),
+      armed_(record.armed),
+      lone_(record.lone),
       pass_over_(executor),
       beat_(std::move(executor), std::move(settings), record, [this](const cluster::PdrPass& pass) { passed(pass); }) {}
 
@@ -88,7 +95,14 @@ void PdrSign::serve_witness(bool runs) {
 
 void PdrSign::announce(bool armed) {
     record_.armed = armed;
-    word_.say(armed);
+    armed_.say(armed);
+    beat_.set(record_);
+}
+
+void PdrSign::announce_lone(bool lone) {
+    if (record_.lone == lone) return;
+    record_.lone = lone;
+    lone_.say(lone);
     beat_.set(record_);
 }
 
@@ -102,7 +116,10 @@ boost::asio::awaitable<bool> PdrSign::withdraw_watchdog(Clock& clock, std::chron
 
 void PdrSign::passed(const cluster::PdrPass& pass) {
     const auto own = std::ranges::find(pass.slots, record_.member, &cluster::SlotSign::member);
-    if (pass.fresh && own != pass.slots.end()) word_.read_back(own->armed);
+    if (pass.fresh && own != pass.slots.end()) {
+        armed_.read_back(own->armed);
+        lone_.read_back(own->lone);
+    }
     pass_over_.notify();
     if (pass.fault != fault_) {
         fault_ = pass.fault;

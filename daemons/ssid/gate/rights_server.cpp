@@ -138,7 +138,9 @@ Result<json::Object> RightsServer::describe(const std::shared_ptr<RightsClient>&
     if (!incarnation) return std::unexpected(incarnation.error());
     if (!engine_ok) return std::unexpected(engine_ok.error());
     describer_ = client;
-    if (on_described) on_described(cluster::SlotFacts{Incarnation{*incarnation}, *engine_ok});
+    cluster::SlotFacts facts{Incarnation{*incarnation}, *engine_ok};
+    if (request.contains("alone")) facts.alone = json::boolean_or(request, "alone", false);
+    if (on_described) on_described(facts);
     return json::Object{};
 }
 

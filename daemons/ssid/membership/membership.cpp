@@ -26,7 +26,8 @@ Membership::Membership(MemberName own, const TimingConfig& timing, ClusterView& 
       guard_(guard),
       boot_(boot),
       clock_(clock),
-      transitions_(stall_time(timing)) {}
+      transitions_(stall_time(timing)),
+      lone_(stall_time(timing)) {}
 
 bool Membership::has_majority() const {
     return last_beat_ && clock_.now() - *last_beat_ < timing_.silence;
@@ -90,7 +91,10 @@ boost::asio::awaitable<Result<MemberLife>> Membership::admit() {
 }
 
 boost::asio::awaitable<Result<MemberLife>> Membership::join() {
-    if (const auto allowed = may_join(view_.state()); !allowed) {
+    const auto silent = lone_.look(view_.state(), clock_.now());
+    auto allowed = may_join(view_.state());
+    if (allowed) allowed = may_join_beside_lone(view_.state(), own_, silent);
+    if (!allowed) {
         const auto reason = allowed.error().text();
         auto isolated =
             co_await view_.commit([&](const ClusterState& state) { return decide_isolated(state, own_, reason); });
@@ -98,11 +102,12 @@ boost::asio::awaitable<Result<MemberLife>> Membership::join() {
         co_return std::unexpected(allowed.error());
     }
     const auto stalled = transitions_.look(view_.state(), clock_.now());
-    auto committed =
-        co_await view_.commit([&](const ClusterState& state) { return decide_admission(state, own_, stalled); });
+    auto committed = co_await view_.commit(
+        [&](const ClusterState& state) { return decide_admission(state, own_, stalled, silent); });
     if (!committed) co_return std::unexpected(committed.error());
     const auto* record = view_.state().member(own_);
     const MemberLife life{own_, record == nullptr ? Incarnation{} : record->incarnation};
+    if (before_joined) co_await before_joined(life);
     committed = co_await view_.commit([&](const ClusterState& state) { return decide_joined(state, life); });
     if (!committed) co_return std::unexpected(committed.error());
     // Last: without it the next ssid of this boot is admitted anew, and nothing has run by this admission.

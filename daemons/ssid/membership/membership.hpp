@@ -7,6 +7,7 @@
 
 #include "daemons/ssid/gate/guard_link.hpp"
 #include "daemons/ssid/membership/cluster_view.hpp"
+#include "daemons/ssid/membership/lone_watch.hpp"
 #include "daemons/ssid/membership/transition_watch.hpp"
 #include "lib/common/system_config.hpp"
 
@@ -51,6 +52,8 @@ class Membership {
     /// Asked before each admission; an Error leaves this member Isolated with its text, and it is asked again. Not
     /// asked when ssid alone was restarted: guests may run then.
     std::function<Result<void>(const ClusterState&)> may_join = [](const ClusterState&) { return Result<void>{}; };
+    /// Called between admission and Joined: what this life needs before the first guest may come. Bounded by itself.
+    std::function<boost::asio::awaitable<void>(MemberLife)> before_joined;
     /// Called in an orderly leave once this member is Down, before the answer: ends what it does for the cluster. Not
     /// earlier: the last one to leave needs the witness to say that it has left. May be empty.
     std::function<boost::asio::awaitable<Result<void>>()> after_left;
@@ -73,6 +76,7 @@ class Membership {
     BootRecord& boot_;
     Clock& clock_;
     TransitionWatch transitions_;
+    LoneWatch lone_;
     std::optional<MemberLife> life_;
     std::optional<BootTime> last_beat_;
     std::uint64_t beats_ = 0;

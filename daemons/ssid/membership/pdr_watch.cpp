@@ -44,7 +44,22 @@ std::optional<std::chrono::milliseconds> PdrWatch::dead_after(const MemberName& 
     return said == nullptr ? std::nullopt : said->dead_after();
 }
 
+std::optional<std::chrono::milliseconds> PdrWatch::lease_over_after(const MemberName& member) const {
+    const auto* said = slot(member);
+    return said == nullptr ? std::nullopt : said->lease_over_after();
+}
+
 Result<void> PdrWatch::is_dead_by_time(const MemberLife& life, BootTime now) const {
+    return has_stood_still(life, &SlotSign::dead_after, "no lease, or no armed hardware watchdog", now);
+}
+
+Result<void> PdrWatch::is_lease_over(const MemberLife& life, BootTime now) const {
+    return has_stood_still(life, &SlotSign::lease_over_after, "no lease", now);
+}
+
+Result<void> PdrWatch::has_stood_still(const MemberLife& life,
+                                       std::optional<std::chrono::milliseconds> (SlotSign::*time)() const,
+                                       std::string_view lacks, BootTime now) const {
     const auto& name = life.member.str();
     const auto unproved = [&](std::string why) {
         return failure(ErrorCode::kFenceFailed, std::format("time does not prove {} dead: {}", name, why), name,
@@ -54,8 +69,9 @@ Result<void> PdrWatch::is_dead_by_time(const MemberLife& life, BootTime now) con
     if (said == nullptr) return unproved("it never wrote to the PDR");
     // The promise of another life says nothing of this one.
     if (said->incarnation != life.incarnation) return unproved("its slot is of another incarnation");
-    const auto after = said->dead_after();
-    if (!after) return unproved("its slot says that it has no lease, or no armed hardware watchdog");
+    const auto after = (said->*time)();
+    if (!after && said->lone) return unproved("its slot says that it is alone (LONE)");
+    if (!after) return unproved(std::format("its slot says that it has {}", lacks));
     if (!is_readable(now)) return unproved("the PDR cannot be read here");
     if (!still_for(signs_.at(life.member), *after, now))
         return unproved(std::format("its slot has not stood still for {} ms yet", after->count()));

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "daemons/ssid/gate/guard_link.hpp"
 #include "daemons/ssid/state/records.hpp"
@@ -26,6 +27,11 @@ class PdrWatch {
     /// Proof by time (SAFETY 13 b): the slot of this very life stood still, in fresh passes, for all of the T_dead that
     /// it gives itself, and says that an armed hardware watchdog guards it. The Error says what is missing.
     [[nodiscard]] Result<void> is_dead_by_time(const MemberLife& life, BootTime now) const;
+    /// The lease of this very life is over, if it runs at all: its slot stood still for all of the time that this
+    /// takes, in fresh passes (SAFETY 13 c). The Error says what is missing.
+    [[nodiscard]] Result<void> is_lease_over(const MemberLife& life, BootTime now) const;
+    /// That time, as the member's slot gives it; none if it holds no lease.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> lease_over_after(const MemberName& member) const;
     /// T_dead as the member's slot gives it; none if time proves nothing of it.
     [[nodiscard]] std::optional<std::chrono::milliseconds> dead_after(const MemberName& member) const;
     /// What the member's slot said last.
@@ -46,6 +52,9 @@ class PdrWatch {
         int fresh_passes = 0;  ///< Since then.
         bool seen_moving = false;
     };
+    [[nodiscard]] Result<void> has_stood_still(const MemberLife& life,
+                                               std::optional<std::chrono::milliseconds> (SlotSign::*time)() const,
+                                               std::string_view lacks, BootTime now) const;
     [[nodiscard]] bool still_for(const Sign& sign, std::chrono::milliseconds time, BootTime now) const;
 
     std::chrono::milliseconds silence_;

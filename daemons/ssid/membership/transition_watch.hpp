@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "daemons/ssid/membership/still_watch.hpp"
 #include "daemons/ssid/state/cluster_state.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
 #include "lib/common/clock.hpp"
@@ -14,23 +15,16 @@ namespace ssi::cluster {
 /// `time` while we look at fresh states again and again has lost its member.
 class TransitionWatch {
   public:
-    explicit TransitionWatch(std::chrono::milliseconds time) : time_(time) {}
+    explicit TransitionWatch(std::chrono::milliseconds time) : key_(time) {}
 
     /// To be asked with a state that was read just now. Whose change is stalled; none: it goes on, or there is none.
     [[nodiscard]] Stalled look(const ClusterState& state, BootTime now) {
-        const auto modified = state.modified(transition_key());
-        if (modified != seen_ || !since_) {
-            seen_ = modified;
-            since_ = now;
-        }
-        if (state.transition() == nullptr || now - *since_ < time_) return std::nullopt;
-        return state.transition()->member;
+        const bool is_still = key_.look(state.modified(transition_key()), now);
+        return is_still && state.transition() != nullptr ? Stalled(state.transition()->member) : std::nullopt;
     }
 
   private:
-    std::chrono::milliseconds time_;
-    Revision seen_{};
-    std::optional<BootTime> since_;
+    StillWatch key_;
 };
 
 }  // namespace ssi::cluster

@@ -32,8 +32,19 @@ std::string_view text_of(ClusterMode mode) {
     return "Safe";
 }
 
+bool is_unread(const ClusterState& state, const Sight& sight) {
+    return !sight.has_majority && state.members().empty();
+}
+
+std::string committed_reason(const ClusterState& state, const MemberName& member, const Sight& sight) {
+    if (const auto* record = state.member(member); record != nullptr) return record->reason;
+    return is_unread(state, sight) ? "the cluster's state was not read yet: no majority" : "never joined";
+}
+
 MemberState state_seen(const ClusterState& state, const MemberName& member, const Sight& sight) {
     const auto* record = state.member(member);
+    if (record == nullptr && is_unread(state, sight))
+        return sight.slots_moving.contains(member) ? MemberState::kSuspended : MemberState::kUnknown;
     if (record == nullptr) return MemberState::kDown;
     if (record->state != MemberState::kJoined && record->state != MemberState::kLeaving) return record->state;
     if (member == sight.own) return sight.has_majority ? record->state : MemberState::kSuspended;

@@ -2,6 +2,7 @@
 /// The cluster's mode and its members' states as one member sees them (docs/modes.md). Pure.
 
 #include <set>
+#include <string>
 #include <string_view>
 
 #include "daemons/ssid/state/cluster_state.hpp"
@@ -20,6 +21,11 @@ struct Sight {
     std::set<MemberName> unheard;       ///< Their signs in the engine stand still (PeerWatch::unheard).
     std::set<MemberName> slots_moving;  ///< Their slots on the PDR move.
 };
+
+/// Nothing was read from the cluster yet, and nobody knows of a member what was committed about it.
+[[nodiscard]] bool is_unread(const ClusterState& state, const Sight& sight);
+/// Why the member's committed state is so, for people.
+[[nodiscard]] std::string committed_reason(const ClusterState& state, const MemberName& member, const Sight& sight);
 
 /// The committed state, but for members that count as up: Suspended, when nobody of the majority hears it and its slot
 /// moves, or when it is we who have no majority; Unknown, when neither sign of it is seen.

@@ -84,12 +84,14 @@ Result<void> ClusterState::put(const std::string& key, const std::string& value,
     if (kind == "fences") return put_record(fences_, name, value, modified);
     if (kind == "cluster" && name == "transition") return put_single(transition_, value, modified);
     if (kind == "cluster" && name == "disarmed") return put_single(disarmed_, value, modified);
+    if (kind == "cluster" && name == "lone") return put_single(lone_, value, modified);
     if (kind == "maintenance") return put_record(maintenances_, name, value, modified);
     if (kind == "directory") return put_record(directory_, name, value, modified);
     if (kind == "policies") return put_record(policies_, name, value, modified);
     if (kind == "capacity") return put_record(capacities_, name, value, modified);
     if (kind == "residency") return put_record(residencies_, name, value, modified);
     if (kind == "moves") return put_record(moves_, name, value, modified);
+    if (kind == "registrations") return put_record(registrations_, name, value, modified);
     if (kind == "configs") return put_record(configs_, name, value, modified);
     if (key == cluster_config_key())
         return decode<ClusterConfigRecord>(value).transform([this](auto record) { config_ = std::move(record); });
@@ -103,12 +105,14 @@ void ClusterState::erase(const std::string& key) {
     if (kind == "fences") erase_record(fences_, name);
     if (kind == "cluster" && name == "transition") transition_.reset();
     if (kind == "cluster" && name == "disarmed") disarmed_.reset();
+    if (kind == "cluster" && name == "lone") lone_.reset();
     if (kind == "maintenance") erase_record(maintenances_, name);
     if (kind == "directory") erase_record(directory_, name);
     if (kind == "policies") erase_record(policies_, name);
     if (kind == "capacity") erase_record(capacities_, name);
     if (kind == "residency") erase_record(residencies_, name);
     if (kind == "moves") erase_record(moves_, name);
+    if (kind == "registrations") erase_record(registrations_, name);
     if (kind == "configs") erase_record(configs_, name);
     if (key == cluster_config_key()) config_.reset();
 }
@@ -144,6 +148,11 @@ GuestPolicy ClusterState::policy(const GuestName& name) const {
     policy.restart = defined != nullptr && defined->restart;
     return policy;
 }
+const RegistrationRecord* ClusterState::registration(const MemberLife& life) const {
+    const auto* record = find_value(registrations_, life.member);
+    return record != nullptr && record->incarnation == life.incarnation ? record : nullptr;
+}
+
 const CapacityRecord* ClusterState::capacity(const MemberLife& life) const {
     const auto* record = find_value(capacities_, life.member);
     return record != nullptr && record->incarnation == life.incarnation ? record : nullptr;

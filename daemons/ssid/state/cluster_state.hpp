@@ -53,11 +53,15 @@ class ClusterState {
     /// Whose word it is that nobody is fenced, or not this member; none if fencing is armed.
     [[nodiscard]] const OperatorWord* disarmed() const { return disarmed_ ? &disarmed_->value : nullptr; }
     [[nodiscard]] const OperatorWord* maintenance(const MemberName& name) const;
+    /// Who is alone; none if nobody says so.
+    [[nodiscard]] const MemberLife* lone() const { return lone_ ? &lone_->value.life : nullptr; }
     [[nodiscard]] const Residency* residency(const GuestName& name) const;
     /// What an operator said, else what its definition says.
     [[nodiscard]] GuestPolicy policy(const GuestName& name) const;
     /// What this life published last; none if nothing.
     [[nodiscard]] const CapacityRecord* capacity(const MemberLife& life) const;
+    /// Of this very life's keys at the volumes; none if it never began to register them.
+    [[nodiscard]] const RegistrationRecord* registration(const MemberLife& life) const;
     [[nodiscard]] const DirectoryRecord* definition(const GuestName& name) const;
 
     /// Joined in exactly this incarnation, and no fencing of it is open.
@@ -76,12 +80,14 @@ class ClusterState {
     RecordMap<MemberName, FenceRecord> fences_;
     std::optional<Versioned<Transition>> transition_;
     std::optional<Versioned<OperatorWord>> disarmed_;
+    std::optional<Versioned<LoneRecord>> lone_;
     RecordMap<MemberName, OperatorWord> maintenances_;
     RecordMap<GuestName, DirectoryRecord> directory_;
     RecordMap<GuestName, GuestPolicy> policies_;
     RecordMap<MemberName, CapacityRecord> capacities_;
     RecordMap<GuestName, Residency> residencies_;
     RecordMap<GuestName, MoveRecord> moves_;
+    RecordMap<MemberName, RegistrationRecord> registrations_;
     RecordMap<MemberName, MemberConfigRecord> configs_;
     std::optional<ClusterConfigRecord> config_;
     /// Every known key's last change, deletions included until the next reset.

@@ -66,6 +66,14 @@ void end_transition(const ClusterState& state, const MemberName& member, Transac
     transaction.writes.push_back({transition_key(), std::nullopt});
 }
 
+/// The member is not alone any more: it is dead, gone, or begins anew.
+void end_lone(const ClusterState& state, const MemberName& member, Transaction& transaction) {
+    const auto* lone = state.lone();
+    if (lone == nullptr || lone->member != member) return;
+    transaction.conditions.push_back(unchanged(state, lone_key()));
+    transaction.writes.push_back({lone_key(), std::nullopt});
+}
+
 bool is_up(const MemberRecord& record) {
     return record.state == MemberState::kJoined || record.state == MemberState::kLeaving;
 }
@@ -93,11 +101,25 @@ Unchanged unchanged(const ClusterState& state, const std::string& key) {
     return {key, state.modified(key)};
 }
 
-Result<Transaction> decide_admission(const ClusterState& state, const MemberName& member, const Stalled& stalled) {
+Result<void> may_join_beside_lone(const ClusterState& state, const MemberName& member, const SilentLone& silent) {
+    const auto* lone = state.lone();
+    if (lone == nullptr || lone->member == member || state.is_over(*lone) || silent == *lone) return {};
+    return failure(
+        ErrorCode::kChangeUnderWay,
+        std::format("{} is alone and lets others in when its slot on the PDR no longer says so", lone->member.str()),
+        lone->member.str(), "none is needed, unless it cannot write to the PDR: ssictl query ssi");
+}
+
+Result<Transaction> decide_admission(const ClusterState& state, const MemberName& member, const Stalled& stalled,
+                                     const SilentLone& silent) {
     const auto incarnation = next_life(state, member);
     if (!incarnation) return std::unexpected(incarnation.error());
+    if (auto allowed = may_join_beside_lone(state, member, silent); !allowed) return std::unexpected(allowed.error());
     auto transaction = set_member(state, member, {MemberState::kJoining, *incarnation, ""});
     transaction.conditions.push_back(unchanged(state, fence_key(member)));
+    transaction.conditions.push_back(unchanged(state, lone_key()));
+    if (state.lone() != nullptr && state.lone()->member == member)
+        transaction.writes.push_back({lone_key(), std::nullopt});
     transaction.writes.push_back({alive_key(member), encode(AliveRecord{*incarnation, 0})});
     const Transition wanted{Transition::Kind::kJoin, member, *incarnation};
     if (auto begun = begin_transition(state, wanted, stalled, transaction); !begun)
@@ -195,6 +217,7 @@ Result<Transaction> decide_dead(const ClusterState& state, const MemberName& by,
                        "check that the fence agent cuts the power of the right machine");
     auto transaction = set_member(state, target, dead(record->incarnation, reason));
     end_transition(state, target, transaction);
+    end_lone(state, target, transaction);
     transaction.conditions.push_back(unchanged(state, fence_key(target)));
     transaction.conditions.push_back(unchanged(state, alive_key(target)));
     transaction.writes.push_back({fence_key(target), std::nullopt});
@@ -207,15 +230,17 @@ Result<Transaction> decide_fence_void(const ClusterState& state, const MemberNam
     return Transaction{{unchanged(state, fence_key(target))}, {{fence_key(target), std::nullopt}}};
 }
 
-Result<Transaction> decide_set_down(const ClusterState& state, const MemberName& target, bool sign_moving) {
+Result<Transaction> decide_set_down(const ClusterState& state, const MemberName& target, bool sign_moving,
+                                    const std::string& reason) {
     const auto* record = state.member(target);
     if (record == nullptr) return unknown_member(target);
     if (record->state == MemberState::kDown) return Transaction{};
     if (sign_moving)
         return failure(ErrorCode::kMemberAlive, std::format("{} shows signs of life", target.str()), target.str(),
                        "shut the host down in order, or cut its power, and try again");
-    auto transaction = set_member(state, target, dead(record->incarnation, "set down by the operator"));
+    auto transaction = set_member(state, target, dead(record->incarnation, reason));
     end_transition(state, target, transaction);
+    end_lone(state, target, transaction);
     transaction.conditions.push_back(unchanged(state, alive_key(target)));
     transaction.conditions.push_back(unchanged(state, fence_key(target)));
     transaction.writes.push_back({fence_key(target), std::nullopt});
@@ -284,6 +309,7 @@ Result<Transaction> decide_left(const ClusterState& state, const MemberLife& lif
     transaction.conditions.push_back(unchanged(state, fence_key(life.member)));
     transaction.writes.push_back({fence_key(life.member), std::nullopt});
     end_transition(state, life.member, transaction);
+    end_lone(state, life.member, transaction);
     return transaction;
 }
 

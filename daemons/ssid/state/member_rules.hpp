@@ -13,11 +13,17 @@ namespace ssi::cluster {
 /// is overtaken so is void; nothing ran by it.
 using Stalled = std::optional<MemberName>;
 
+/// A life that says to be alone and shows no sign of life, as the caller saw: it holds up nobody's admission.
+using SilentLone = std::optional<MemberLife>;
+
 /// Admits `member` after its boot with the next incarnation, as Joining (SAFETY 18). Nothing of an earlier life may run
 /// on it. Refused (kFenceOpen) while a fencing of it is open (SAFETY 14), and (kChangeUnderWay) while another member
-/// joins or leaves.
+/// joins or leaves, or is alone (SAFETY 3).
 [[nodiscard]] Result<Transaction> decide_admission(const ClusterState& state, const MemberName& member,
-                                                   const Stalled& stalled = {});
+                                                   const Stalled& stalled = {}, const SilentLone& silent = {});
+/// Whether one that is alone lets `member` be admitted. Refused: kChangeUnderWay.
+[[nodiscard]] Result<void> may_join_beside_lone(const ClusterState& state, const MemberName& member,
+                                                const SilentLone& silent);
 /// Joining becomes Joined: guests may come. Refused (kChangeUnderWay) when the admission was overtaken.
 [[nodiscard]] Result<Transaction> decide_joined(const ClusterState& state, const MemberLife& life);
 /// Instead of an admission: the member may not join as it is. Its guests of before are lost with its boot, as by an
@@ -54,10 +60,10 @@ struct FenceRequest {
 [[nodiscard]] Result<Transaction> decide_fence_void(const ClusterState& state, const MemberName& by,
                                                     const MemberName& target);
 
-/// The operator's word (SAFETY 13 d). `sign_moving`: the caller saw a sign of life within the last `silence`; then
-/// refused (SAFETY 15).
-[[nodiscard]] Result<Transaction> decide_set_down(const ClusterState& state, const MemberName& target,
-                                                  bool sign_moving);
+/// The operator's word (SAFETY 13 d), or what was recorded on the PDR (SAFETY 15), as `reason` says. `sign_moving`: the
+/// caller saw a sign of life within the last `silence`; then refused (SAFETY 15).
+[[nodiscard]] Result<Transaction> decide_set_down(const ClusterState& state, const MemberName& target, bool sign_moving,
+                                                  const std::string& reason = "set down by the operator");
 
 /// Nobody is fenced from now on, for work on the network or its power (armed again: decide_arm). An open intent and
 /// this exclude each other (kFenceOpen): whichever commits first. It is not an error when it is so already: the first

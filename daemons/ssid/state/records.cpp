@@ -341,6 +341,20 @@ Result<MoveRecord> decode(std::string_view json) {
     return reader.finish(std::move(record));
 }
 
+std::string encode(const LoneRecord& record) {
+    return text(
+        {{"v", 1}, {"member", record.life.member.str()}, {"incarnation", std::to_underlying(record.life.incarnation)}});
+}
+
+template <>
+Result<LoneRecord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "lone record"));
+    LoneRecord record;
+    record.life.member = reader.name<MemberName>("member");
+    record.life.incarnation = reader.incarnation("incarnation");
+    return reader.finish(std::move(record));
+}
+
 std::string encode(const ClusterConfigRecord& record) {
     return text({{"v", 1},
                  {"generation", record.generation},
@@ -374,6 +388,16 @@ Result<MemberConfigRecord> decode(std::string_view json) {
     return reader.finish(std::move(record));
 }
 
+std::string encode(const RegistrationRecord& record) {
+    return text({{"v", 1}, {"incarnation", std::to_underlying(record.incarnation)}, {"open", record.open}});
+}
+
+template <>
+Result<RegistrationRecord> decode(std::string_view json) {
+    Reader reader(json::parse(json, "registrations record"));
+    return reader.finish(RegistrationRecord{reader.incarnation("incarnation"), reader.boolean_or("open", true)});
+}
+
 std::string encode_uuid_owner(const GuestName& guest) {
     return text({{"v", 1}, {"guest", guest.str()}});
 }
@@ -392,6 +416,9 @@ std::string transition_key() {
 }
 std::string disarmed_key() {
     return key("cluster", "disarmed");
+}
+std::string lone_key() {
+    return key("cluster", "lone");
 }
 std::string maintenance_key(const MemberName& name) {
     return key("maintenance", name.str());
@@ -413,6 +440,9 @@ std::string move_key(const GuestName& name) {
 }
 std::string uuid_key(const GuestUuid& uuid) {
     return key("uuids", uuid.str());
+}
+std::string registration_key(const MemberName& name) {
+    return key("registrations", name.str());
 }
 std::string cluster_config_key() {
     return key("config", "cluster");

@@ -97,6 +97,12 @@ struct MemberLife {
     friend bool operator==(const MemberLife&, const MemberLife&) = default;
 };
 
+/// cluster/lone: the member that needs no lease, for all others are Down (SAFETY 3). While it lives nobody is admitted.
+struct LoneRecord {
+    MemberLife life;
+    friend bool operator==(const LoneRecord&, const LoneRecord&) = default;
+};
+
 struct Relocation {
     MemberLife to;
     RunId run;                     ///< Of the QEMU at the destination: the token (SAFETY 22).
@@ -131,6 +137,15 @@ struct MoveRecord {
     friend bool operator==(const MoveRecord&, const MoveRecord&) = default;
 };
 
+/// registrations/NAME: that this life of a member has registered its key at the volumes of every [[fence]] with method
+/// "reservations". `open` from before the first command until all commands have ended well: meanwhile one of them may
+/// still bring back a key that was taken away, so that nothing proves the member's writes to be stopped (SAFETY 13 c).
+struct RegistrationRecord {
+    Incarnation incarnation{};
+    bool open = true;
+    friend bool operator==(const RegistrationRecord&, const RegistrationRecord&) = default;
+};
+
 /// config/cluster: what every member's system.toml says, but for what concerns one host alone (SharedConfig).
 struct ClusterConfigRecord {
     std::uint64_t generation = 0;  ///< Goes up by one with each change.
@@ -155,11 +170,13 @@ struct MemberConfigRecord {
 [[nodiscard]] std::string encode(const Transition& record);
 [[nodiscard]] std::string encode(const FenceRecord& record);
 [[nodiscard]] std::string encode(const OperatorWord& record);
+[[nodiscard]] std::string encode(const LoneRecord& record);
 [[nodiscard]] std::string encode(const DirectoryRecord& record);
 [[nodiscard]] std::string encode(const GuestPolicy& record);
 [[nodiscard]] std::string encode(const CapacityRecord& record);
 [[nodiscard]] std::string encode(const Residency& record);
 [[nodiscard]] std::string encode(const MoveRecord& record);
+[[nodiscard]] std::string encode(const RegistrationRecord& record);
 [[nodiscard]] std::string encode(const ClusterConfigRecord& record);
 [[nodiscard]] std::string encode(const MemberConfigRecord& record);
 /// uuids/UUID: the guest that was started last with this UUID. Only its revision is looked at.
@@ -177,6 +194,7 @@ inline constexpr std::string_view kKeyPrefix = "ssi/v1/";
 [[nodiscard]] std::string fence_key(const MemberName& name);
 [[nodiscard]] std::string transition_key();
 [[nodiscard]] std::string disarmed_key();
+[[nodiscard]] std::string lone_key();
 [[nodiscard]] std::string maintenance_key(const MemberName& name);
 [[nodiscard]] std::string directory_key(const GuestName& name);
 [[nodiscard]] std::string policy_key(const GuestName& name);
@@ -184,6 +202,7 @@ inline constexpr std::string_view kKeyPrefix = "ssi/v1/";
 [[nodiscard]] std::string residency_key(const GuestName& name);
 [[nodiscard]] std::string move_key(const GuestName& name);
 [[nodiscard]] std::string uuid_key(const GuestUuid& uuid);
+[[nodiscard]] std::string registration_key(const MemberName& name);
 [[nodiscard]] std::string cluster_config_key();
 [[nodiscard]] std::string member_config_key(const MemberName& name);
 

@@ -119,6 +119,20 @@ void add_channels(const toml::value& root, std::vector<ConfigEntry>& list, const
     }
 }
 
+/// Those of a [[fence]] that mean something with its method.
+std::set<std::string_view> keys_of(FenceMethod method) {
+    switch (method) {
+        case FenceMethod::kAgent:
+            return {"name", "method", "agent", "timeout_s", "options", "credentials", "plugs"};
+        case FenceMethod::kReservations:
+            return {"name", "method", "timeout_s", "volumes", "all_disks"};
+        case FenceMethod::kTime:
+        case FenceMethod::kOperator:
+            break;
+    }
+    return {"name", "method"};
+}
+
 }  // namespace
 
 std::vector<ConfigEntry> entries_of(const toml::value& root, const SystemConfig& config) {
@@ -130,7 +144,7 @@ std::vector<ConfigEntry> entries_of(const toml::value& root, const SystemConfig&
     const auto& fences = array_of(root, "fence");
     for (std::size_t i = 0; i < fences.size(); ++i) {
         TableEntries entries(list, "fence", std::format("fence.{}", i + 1));
-        if (config.fences[i].method != FenceMethod::kAgent) entries.only({"name", "method"});
+        entries.only(keys_of(config.fences[i].method));
         entries.add(fences[i]);
     }
     return list;

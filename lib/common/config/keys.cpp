@@ -35,6 +35,8 @@ constexpr std::array kKeys{
     ConfigKey{"fence", "options", "{}", kCluster, "", "ssid"},
     ConfigKey{"fence", "credentials", "", kCluster, "", "ssid"},
     ConfigKey{"fence", "plugs", "{}", kCluster, "", "ssid"},
+    ConfigKey{"fence", "volumes", "[]", kCluster, "", "ssid"},
+    ConfigKey{"fence", "all_disks", "false", kCluster, "", "ssid"},
     ConfigKey{"timing", "scale", "1", kCluster, "isfcd", "ssid ssi-guard"},
     ConfigKey{"timing", "beat_s", "0.5", kCluster, "", "ssid ssi-guard", true},
     ConfigKey{"timing", "silence_s", "3", kCluster, "", "ssid", true},

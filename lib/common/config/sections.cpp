@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <initializer_list>
 #include <set>
 #include <utility>
 
@@ -69,9 +70,11 @@ struct Taken {
 
 FenceMethod fence_method_of(const toml::value& value) {
     const auto word = text(value);
-    for (const auto method : {FenceMethod::kAgent, FenceMethod::kTime, FenceMethod::kOperator})
+    using enum FenceMethod;
+    for (const auto method : {kAgent, kTime, kOperator, kReservations})
         if (word == text_of(method)) return method;
-    fault(value, std::format("there is no method '{}'", word), R"(write "agent", "time" or "operator")");
+    fault(value, std::format("there is no method '{}'", word),
+          R"(write "agent", "time", "reservations" or "operator")");
 }
 
 /// The keys of method "agent".
@@ -84,8 +87,6 @@ void parse_agent(const toml::value& table, const SystemConfig& config, FenceConf
         if (table.contains("credentials"))
             fence.credentials = absolute_path(table.at("credentials"), "write \"/etc/ssi/fence/NAME\"");
     });
-    // Not scaled: it is the device's time, not ours.
-    faults.within([&] { fence.timeout = seconds_or(table, "timeout_s", fence.timeout, 1.0); });
     faults.within([&] {
         if (!table.contains("options")) return;
         for (const auto& [key, value] : table_of(table.at("options")))
@@ -101,6 +102,43 @@ void parse_agent(const toml::value& table, const SystemConfig& config, FenceConf
     });
 }
 
+/// The keys of method "reservations".
+void parse_reservations(const toml::value& table, const SystemConfig& config, FenceConfig& fence, Faults& faults) {
+    faults.within([&] {
+        if (config.pdr.device.empty())
+            fault(table.at("method"), "reservations prove nothing without a PDR", "add [pdr], or use another method");
+    });
+    faults.within([&] {
+        if (!table.contains("volumes")) return;
+        const auto& list = table.at("volumes");
+        if (!list.is_array()) fault(list, "this must be a list", "write [\"/dev/disk/by-id/...\", ...]");
+        for (const auto& value : list.as_array())
+            faults.within([&] {
+                auto volume = absolute_path(value, "name a disk by its /dev/disk/by-id").lexically_normal();
+                if (std::ranges::contains(fence.volumes, volume))
+                    fault(value, std::format("volume {} is named twice", volume.string()), "name it once");
+                fence.volumes.push_back(std::move(volume));
+            });
+    });
+    faults.within([&] { fence.all_disks = truth_or(table, "all_disks", fence.all_disks); });
+}
+
+/// The keys that go with some methods only.
+void only_keys_of(FenceMethod method, const toml::value& table, Faults& faults) {
+    using enum FenceMethod;
+    const auto refuse = [&](std::initializer_list<const char*> keys, std::string_view owner) {
+        for (const auto* key : keys)
+            faults.within([&] {
+                if (table.contains(key))
+                    fault(table.at(key), std::format("'{}' belongs to method {}", key, owner),
+                          "leave it, or 'method', out");
+            });
+    };
+    if (method != kAgent) refuse({"agent", "credentials", "options", "plugs"}, R"("agent")");
+    if (method != kReservations) refuse({"volumes", "all_disks"}, R"("reservations")");
+    if (method != kAgent && method != kReservations) refuse({"timeout_s"}, R"("agent" or "reservations")");
+}
+
 FenceConfig parse_fence(const toml::value& table, const SystemConfig& config, Faults& faults) {
     only_known_keys(table, "fence", faults);
     FenceConfig fence;
@@ -110,16 +148,11 @@ FenceConfig parse_fence(const toml::value& table, const SystemConfig& config, Fa
         if (table.contains("method")) fence.method = fence_method_of(table.at("method"));
     });
     if (faults.count() != before) return fence;  // which keys belong to it is not known
-    if (fence.method == FenceMethod::kAgent) {
-        parse_agent(table, config, fence, faults);
-        return fence;
-    }
-    for (const auto* key : {"agent", "credentials", "timeout_s", "options", "plugs"})
-        faults.within([&] {
-            if (table.contains(key))
-                fault(table.at(key), std::format("'{}' belongs to method \"agent\"", key),
-                      "leave it, or 'method', out");
-        });
+    only_keys_of(fence.method, table, faults);
+    if (fence.method == FenceMethod::kAgent) parse_agent(table, config, fence, faults);
+    if (fence.method == FenceMethod::kReservations) parse_reservations(table, config, fence, faults);
+    // Not scaled: it is the device's time, not ours.
+    faults.within([&] { fence.timeout = seconds_or(table, "timeout_s", fence.timeout, 1.0); });
     return fence;
 }
 
@@ -128,6 +161,10 @@ void must_have_its_place(const toml::value& table, const FenceConfig& fence, con
     if (!fence.name.empty() && std::ranges::contains(config.fences, fence.name, &FenceConfig::name))
         fault(table.at("name"), std::format("fence {} is defined twice", fence.name),
               "give each [[fence]] a name of its own");
+    if (fence.method == FenceMethod::kReservations &&
+        std::ranges::contains(config.fences, FenceMethod::kReservations, &FenceConfig::method))
+        fault(table, std::format("fence {} is the second with method \"reservations\"", fence.name),
+              "name all volumes in one");
     if (!config.fences.empty() && config.fences.back().method == FenceMethod::kOperator)
         fault(table, std::format("fence {} is never tried", fence.name),
               "move it before the one with method \"operator\"");

@@ -2,7 +2,8 @@
 layer of its root. Made once for each tree and each set of packages, and kept in the cache of the trees.
 
 The disks carry serial numbers: "layer0", "layer1"... are the layers, the topmost first, read-only and the same for all
-machines; "own" is the machine's own disk. The root is an overlay of them, as a container's is.
+machines; "own" is the machine's own disk. The root is an overlay of them, as a container's is. The NICs get their
+names, in their order, from the kernel's argument lab.wires=NAME,NAME...: nobody waits for udev.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from .processes import run, say
 from .trees import cache_directory, forget_old, tree_path
 
 # In the order of loading.
-_MODULES = ["virtio_blk", "overlay"]
+_MODULES = ["virtio_blk", "overlay", "failover", "net_failover", "virtio_net"]
 _INIT = """\
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -26,6 +27,19 @@ mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 for module in /modules/*; do insmod "$module"; done
+read -r arguments </proc/cmdline
+position=0
+for argument in $arguments; do
+    case $argument in
+        lab.wires=*)
+            IFS=,
+            for wire in ${argument#lab.wires=}; do
+                ip link set "eth$position" name "$wire"
+                position=$((position + 1))
+            done
+            unset IFS ;;
+    esac
+done
 lower=
 for disk in /sys/block/vd*; do
     read -r serial <"$disk/serial"

@@ -10,87 +10,22 @@ from pathlib import Path
 
 from .layout import Cluster, Layout
 from .luns import LunLayer
-from .machine_image import CAPABILITIES, layer_image, machine_image, make_disk
+from .machine_image import layer_image, machine_image, make_disk
+from .machine_root import AGENT, AGENT_PORT, SOCKET_PORTS, fill_machine_root
 from .members import POWER_TIMEOUT, Member
 from .processes import LabError, end_recorded_process, record_process, recorded_process, wait_until
 from .qmp import ask_qemu
-from .trees import repository, tree_path
+from .trees import tree_path
 
-_PARTS = repository() / "tests/lab/machine"
 _KERNEL_ARGUMENTS = ("console=hvc0 quiet panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check "
                      "rcupdate.rcu_expedited=1 8250.nr_uarts=0 init_on_alloc=0 cryptomgr.notests audit=0 "
-                     "apparmor=0 nowatchdog systemd.show_status=0 systemd.journald.forward_to_console=1 "
-                     "systemd.journald.max_level_console=debug")
+                     "lsm=capability nowatchdog net.ifnames=0 systemd.show_status=0 "
+                     "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=debug")
 # A machine of the lowest level that has instructions for AES, which QEMU passes on to the real processor: links are
 # encrypted. No later one: vectors would be emulated.
 _PROCESSOR = "Westmere,+rdrand"
 _MEMORY_MIB = 1024
 _DISK_SIZE = 8 << 30  # sparse
-_AGENT_PORT, _SOCKETS = 7700, {"supervisor": 7701, "watchdog": 7702}
-
-# The sockets that the supervisor has for a member (supervisor.py), brought inside: the machine's own network reaches
-# nothing but them.
-_SOCKET_UNIT = """\
-[Unit]
-Description=The lab's {name}
-DefaultDependencies=no
-Requires=ssi-lab-network.service
-After=ssi-lab-network.service
-Before=ssi-guard.service ssid.service
-[Service]
-Type=exec
-ExecStart=/usr/bin/socat UNIX-LISTEN:/run/ssi-lab/{name}.sock,fork,unlink-early,mode=0600 TCP:10.0.2.100:{port}
-[Install]
-WantedBy=multi-user.target
-"""
-_AGENT_UNIT = """\
-[Unit]
-Description=Runs commands for the lab
-DefaultDependencies=no
-Requires=ssi-lab-network.service
-After=ssi-lab-network.service
-[Service]
-Type=exec
-ExecStart=/usr/local/lib/ssi-lab/agent
-# A command may start what outlives it, and belongs to nobody.
-KillMode=process
-LimitNOFILE=16384
-LimitMEMLOCK=infinity
-[Install]
-WantedBy=multi-user.target
-"""
-_NETWORK_UNIT = """\
-[Unit]
-Description=The lab's wires
-DefaultDependencies=no
-{devices}
-After=local-fs-pre.target
-Before=network-pre.target network.target isfcd.service
-Wants=network-pre.target
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-RuntimeDirectory=ssi-lab
-RuntimeDirectoryPreserve=yes
-ExecStart=/usr/sbin/ip -batch /etc/ssi-lab/addresses
-[Install]
-WantedBy=multi-user.target
-"""
-_SHARED_MOUNT = """\
-[Unit]
-Description=What all members and the lab share
-[Mount]
-What=lab
-Where=/srv/ssi-lab
-Type=virtiofs
-[Install]
-WantedBy=multi-user.target
-"""
-# A LUN's serial number is "lun-NAME".
-_LUN_RULE = """\
-SUBSYSTEM=="block", ATTR{serial}=="lun-?*", PROGRAM="/bin/sh -c 's=$$(cat /sys$devpath/serial); echo $${s#lun-}'", \
-SYMLINK+="ssi-lab/%c"
-"""
 
 
 class MachineLuns(LunLayer):
@@ -197,7 +132,7 @@ class Machine(Member):
 
     def command_line(self, *command: str) -> list[str]:
         self._need_running()
-        return ["nsenter", f"--net=/run/netns/{self._unit}", str(_PARTS / "run_in_machine"), "--", *command]
+        return ["nsenter", f"--net=/run/netns/{self._unit}", str(AGENT.with_name("run_in_machine")), "--", *command]
 
     def journal_command(self, unit: str | None, follow: bool) -> list[str]:
         """As it came over a console of its own: the disk inside cannot be read without power. Units are known there by
@@ -218,43 +153,10 @@ class Machine(Member):
     # ---- parts ------------------------------------------------------------------------------------------------------
 
     def _make_disk(self) -> None:
-        """What is its own: /etc from write_member_files, and what makes a machine of a container's root."""
         upper = self._state / "upper"
-        etc, system = upper / "etc", upper / "etc/systemd/system"
-        wires = self._network.interfaces(self.name)
-        for folder in (self._state / "work", system / "multi-user.target.wants", etc / "systemd/network",
-                       etc / "ssi-lab", etc / "udev/rules.d", etc / "modules-load.d", upper / "usr/local/lib/ssi-lab"):
-            folder.mkdir(parents=True, exist_ok=True)
-        for position, wire in enumerate(["mgmt0", *wires]):
-            (etc / f"systemd/network/10-{wire}.link").write_text(
-                f"[Match]\nMACAddress={self._mac(position)}\n[Link]\nName={wire}\n")
-        commands = ["link set lo up", "address add 10.0.2.15/24 dev mgmt0", *self._network.addresses(self.name),
-                    *(f"link set {wire} up" for wire in ["mgmt0", *wires, "labbr0"])]
-        (etc / "ssi-lab/addresses").write_text("\n".join(commands) + "\n")
-        devices = "\n".join(f"{word}=sys-subsystem-net-devices-{wire}.device"
-                            for wire in ["mgmt0", *wires] for word in ("Wants", "After"))
-        units = {"ssi-lab-network.service": _NETWORK_UNIT.format(devices=devices),
-                 "ssi-lab-agent.service": _AGENT_UNIT, "srv-ssi\\x2dlab.mount": _SHARED_MOUNT}
-        for name, port in _SOCKETS.items():
-            units[f"ssi-lab-{name}.service"] = _SOCKET_UNIT.format(name=name, port=port)
-        for name, text in units.items():
-            (system / name).write_text(text)
-            (system / "multi-user.target.wants" / name).symlink_to(f"../{name}")
-        (etc / "udev/rules.d/70-ssi-lab.rules").write_text(_LUN_RULE)
-        # No bridge of containers asks for it, and a guest's NIC needs it.
-        (etc / "modules-load.d/ssi-lab.conf").write_text("softdog\nbridge\ntun\n" if self._cluster.watchdog == "soft"
-                                                         else "bridge\ntun\n")
-        # On a loaded host devices come late.
-        (etc / "systemd/system.conf.d").mkdir()
-        (etc / "systemd/system.conf.d/ssi-lab.conf").write_text(
-            "[Manager]\nDefaultDeviceTimeoutSec=900s\nDefaultTimeoutStartSec=900s\n")
-        (etc / "systemd/journald.conf.d").mkdir()
-        (etc / "systemd/journald.conf.d/ssi-lab.conf").write_text("[Journal]\nTTYPath=/dev/hvc1\nStorage=volatile\n")
-        shutil.copy(_PARTS / "agent", upper / "usr/local/lib/ssi-lab/agent")
-        shutil.copytree(machine_image() / "capabilities", upper / CAPABILITIES)
-        # Nothing is to be brought up to date (systemd-update-done.service): no caches of libraries, hardware, messages.
-        for folder in (etc, upper / "var"):
-            (folder / ".updated").touch()
+        (self._state / "work").mkdir(exist_ok=True)
+        fill_machine_root(upper, self._network.addresses(self.name), self._network.interfaces(self.name),
+                          self._cluster.watchdog)
         folder = self._state / "disk.content"
         folder.mkdir()
         upper.rename(folder / "upper")
@@ -308,6 +210,7 @@ class Machine(Member):
         inside = "/mnt"
         state, runtime = f"{inside}{self._state}", f"{inside}{self._runtime}"
         layers = [*([layer_image(Path(self._cluster.packages))] if self._cluster.packages else []), image / "tree"]
+        wires = ["mgmt0", *self._network.interfaces(self.name)]
         words = [
             "/usr/bin/qemu-system-x86_64", "-name", self._unit, "-nodefaults", "-no-user-config", "-nographic",
             # Its clock is its own and stops with it; after a reset it is off, as a container is.
@@ -316,7 +219,8 @@ class Machine(Member):
             "-m", str(_MEMORY_MIB), "-object", f"memory-backend-memfd,id=memory,size={_MEMORY_MIB}M,share=on",
             "-qmp", f"unix:{runtime}/qmp.sock,server=on,wait=off",
             "-kernel", f"{inside}{image}/vmlinux", "-initrd", f"{inside}{image}/initramfs",
-            "-append", _KERNEL_ARGUMENTS, "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+            "-append", f"{_KERNEL_ARGUMENTS} lab.wires={','.join(wires)}",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
             "-chardev", "stdio,id=console", "-device", "virtconsole,chardev=console",
             "-chardev", f"file,id=journal,path={state}/journal.log,append=on", "-device", "virtconsole,chardev=journal",
             "-chardev", f"socket,id=share,path={runtime}/share.sock",
@@ -326,12 +230,12 @@ class Machine(Member):
             words += self._disk_arguments(f"layer{position}", f"{inside}{layer}", "on")
         words += self._disk_arguments("own", f"{state}/disk", "off") + self.luns.arguments(luns, inside)
         forwards = "".join(f",guestfwd=tcp:10.0.2.100:{port}-cmd:socat - UNIX-CONNECT:{inside}"
-                           f"{self._layout.sockets(self.name)}/{name}.sock" for name, port in _SOCKETS.items())
-        words += ["-netdev", f"user,id=mgmt0,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:{_AGENT_PORT}-:{_AGENT_PORT}"
+                           f"{self._layout.sockets(self.name)}/{name}.sock" for name, port in SOCKET_PORTS.items())
+        words += ["-netdev", f"user,id=mgmt0,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:{AGENT_PORT}-:{AGENT_PORT}"
                              + forwards]
-        for wire in self._network.interfaces(self.name):
+        for wire in wires[1:]:
             words += ["-netdev", f"tap,id={wire},ifname=tap-{wire},script=no,downscript=no"]
-        for position, wire in enumerate(["mgmt0", *self._network.interfaces(self.name)]):
+        for position, wire in enumerate(wires):  # the initramfs names them in this order
             words += ["-device", f"virtio-net-pci,netdev={wire},mac={self._mac(position)},romfile="]
         return words
 

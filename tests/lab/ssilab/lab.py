@@ -71,7 +71,7 @@ class Lab:
 
     # ---- up and down ------------------------------------------------------------------------------------------------
 
-    def up(self, members: int = 3, links: int = 4, timing_scale: float = 2.0, packages: bool = True,
+    def up(self, members: int = 3, links: int = 4, timing_scale: float | None = None, packages: bool = True,
            other_layer: Path | None = None, fence_answer_s: float = 0.0, fence: bool = True,
            witness: bool = False, machines: bool = False, watchdog: str = "") -> None:
         """Makes the cluster and boots it; returns when every member is up. `other_layer`: what the members have instead
@@ -95,6 +95,7 @@ class Lab:
         tree_path(tree)
         if machines:
             machine_image()
+        timing_scale = timing_scale or (16.0 if machines else 2.0)
         cluster = Cluster(str(uuid.uuid4()), [f"MEMBER{slot}" for slot in range(1, members + 1)], links, timing_scale,
                           str(layer or ""), str(other_layer or ""), fence_answer_s, fence, machines,
                           watchdog or ("soft" if machines else "hardware"))
@@ -120,7 +121,7 @@ class Lab:
         if layer is not None:
             say("waiting for all members to be Joined")
             try:
-                self.wait_joined(120 if machines else 30)
+                self.wait_joined(300 if machines else 30)
             except LabError as error:  # the lab is up; what is wrong is for the user to find
                 say(str(error))
 
@@ -149,6 +150,11 @@ class Lab:
     def members(self) -> list[str]:
         return self.layout.load().members
 
+    @property
+    def poll_interval(self) -> float:
+        """How often to ask a member for what costs it a process, in seconds."""
+        return self.member(self.members[0]).poll_interval
+
     def member(self, name: str) -> Member:
         return lab_member(self.layout, self.layout.load(), name)
 
@@ -172,7 +178,7 @@ class Lab:
                     return False
             return True
         try:
-            wait_until(agreed, f"{', '.join(sorted(on))} to be Joined", timeout, 0.1)
+            wait_until(agreed, f"{', '.join(sorted(on))} to be Joined", timeout, self.poll_interval / 2)
         except LabError as error:
             raise LabError(f"{error} ({'; '.join(seen.values())})") from error
 

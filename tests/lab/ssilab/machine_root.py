@@ -80,6 +80,11 @@ _PATIENT_WATCHDOG = """\
 [Service]
 WatchdogSec=120s
 """
+# It would end after two minutes without a client, and its start is dear.
+_LIBVIRTD_STAYS = """\
+[Service]
+Environment=LIBVIRTD_ARGS=
+"""
 # Only disks have rules that matter: what else a machine has is there without udev.
 _UDEV_TRIGGER = """\
 [Service]
@@ -124,13 +129,14 @@ def fill_machine_root(upper: Path, addresses: list[str], wires: list[str], watch
         _link(system / name, "/dev/null")
     for generator in (tree_path("machine") / "usr/lib/systemd/system-generators").iterdir():
         _link(etc / "systemd/system-generators" / generator.name, "/dev/null")
+    _write(system / "libvirtd.service.d/ssi-lab.conf", _LIBVIRTD_STAYS)
     _write(system / "virtlogd.service.d/ssi-lab.conf", _UNUSED_SERVICE)
     _write(system / "systemd-udev-trigger.service.d/ssi-lab.conf", _UDEV_TRIGGER)
     _link(etc / "systemd/network/99-default.link", "/dev/null")  # a bridge keeps the address that it has
     _write(etc / "udev/rules.d/70-ssi-lab.rules", _LUN_RULE)
     # No bridge of containers asks for it, and a guest's NIC needs it.
     _write(etc / "modules-load.d/ssi-lab.conf", "softdog\ntun\n" if watchdog == "soft" else "tun\n")
-    _write(system / "service.d/ssi-lab.conf", _PATIENCE)
+    _write(system / "service.d/ssi-lab-patience.conf", _PATIENCE)
     for name in _WATCHED_SERVICES:
         _write(system / f"{name}.service.d/ssi-lab.conf", _PATIENT_WATCHDOG)
     _write(etc / "systemd/system.conf.d/ssi-lab.conf",

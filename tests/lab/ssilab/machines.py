@@ -75,7 +75,8 @@ class MachineLuns(LunLayer):
 class Machine(Member):
     """A member that is a virtual machine."""
 
-    boot_timeout = 400.0
+    boot_timeout = 600.0
+    poll_interval = 2.0
 
     def __init__(self, layout: Layout, cluster: Cluster, name: str) -> None:
         super().__init__(layout, cluster, name)

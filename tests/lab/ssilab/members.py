@@ -20,6 +20,7 @@ class Member(abc.ABC):
 
     luns: LunLayer  # its way to the LUNs
     boot_timeout = 60.0
+    poll_interval = 0.2  # of what costs the member a process
 
     def __init__(self, layout: Layout, cluster: Cluster, name: str) -> None:
         if name not in cluster.members:
@@ -68,9 +69,9 @@ class Member(abc.ABC):
             state = self._asked_while_booting("systemctl", "is-system-running")
             return state if state in ("running", "degraded", "maintenance") else ""
         state = wait_until(started, f"{self.name} to boot ('ssi-lab exec {self.name} -- systemctl list-jobs' says what "
-                           "it waits for)", timeout, 0.2)
+                           "it waits for)", timeout, self.poll_interval)
         wait_until(lambda: self._asked_while_booting("virsh", "-q", "uri"), f"libvirtd on {self.name} to answer",
-                   timeout, 0.2)
+                   timeout, self.poll_interval)
         return state
 
     def shut_down(self, timeout: float = 60) -> None:

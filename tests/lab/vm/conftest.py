@@ -12,7 +12,7 @@ import pytest
 from administrator import Administrator
 from ssilab import Lab
 
-TIMING_SCALE = float(os.environ.get("SSI_LAB_VM_SCALE", "6"))
+TIMING_SCALE = float(os.environ.get("SSI_LAB_VM_SCALE", "16"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +27,7 @@ def _machines() -> Iterator[Lab]:
         return
     lab = Lab(f"t{os.getpid()}v")
     try:
-        lab.up(3, 2, TIMING_SCALE, machines=True)
+        lab.up(3, 1, TIMING_SCALE, machines=True)
         yield lab
     finally:
         lab.down()

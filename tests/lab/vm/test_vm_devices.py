@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 from administrator import Administrator
+from iscsi import Target
 from ssilab import Lab
 
 TARGET, INITIATORS = "MEMBER3", ("MEMBER1", "MEMBER2")
-IQN = "iqn.2026-01.lab:storage"
 LUN_BLOCKS = 4096  # of 4 KiB
-ADDRESSES = {"MEMBER1": "10.78.0.1", "MEMBER2": "10.78.0.2", "MEMBER3": "10.78.0.3"}
 
 
 def sh(lab: Lab, member: str, script: str, timeout: float = 120) -> str:
@@ -103,22 +102,12 @@ class Shared:
 @pytest.fixture
 def shared(machines: Administrator) -> Iterator[Shared]:
     lab = machines.lab
-    sh(lab, TARGET, f"rm -f /var/tmp/lun; truncate -s {LUN_BLOCKS * 4096} /var/tmp/lun")
-    commands = ["/backstores/fileio create lun /var/tmp/lun write_back=false", f"/iscsi create {IQN}",
-                f"/iscsi/{IQN}/tpg1/luns create /backstores/fileio/lun",
-                f"/iscsi/{IQN}/tpg1 set attribute generate_node_acls=1 cache_dynamic_acls=1 demo_mode_write_protect=0 "
-                "authentication=0"]
-    lab.exec(TARGET, "targetcli", timeout=240, input_text="\n".join([*commands, "exit", ""]))
-    device = f"/dev/disk/by-path/ip-{ADDRESSES[TARGET]}:3260-iscsi-{IQN}-lun-0"
+    target = Target(lab, TARGET, ("lun",), LUN_BLOCKS * 4096)
+    target.serve()
     try:
         for member in INITIATORS:
-            name = f"iqn.2026-01.lab:{member.lower()}"
-            sh(lab, member, f"echo InitiatorName={name} >/etc/iscsi/initiatorname.iscsi; modprobe iscsi_tcp;"
-                            "systemctl restart iscsid.service;"
-                            f"iscsiadm -m discovery -t sendtargets -p {ADDRESSES[TARGET]};"
-                            f"iscsiadm -m node -T {IQN} -p {ADDRESSES[TARGET]} --login", timeout=240)
-            lab.wait(lambda at=member: lab.try_exec(at, "test", "-b", device).returncode == 0, f"{device}", 120, 0.5)
-        found = Shared(lab, device)
+            target.log_in(member)
+        found = Shared(lab, target.device("lun"))
         for member in INITIATORS:
             found.reserve(member, "--register", f"--param-sark={found.key(member)}")
         found.reserve(INITIATORS[0], "--reserve", f"--param-rk={found.key(INITIATORS[0])}", "--prout-type=7")
@@ -127,8 +116,8 @@ def shared(machines: Administrator) -> Iterator[Shared]:
         for member in INITIATORS:
             if lab.power(member) == "paused":
                 lab.resume(member)
-            lab.try_exec(member, "iscsiadm", "-m", "node", "-T", IQN, "--logout", timeout=120)
-        lab.try_exec(TARGET, "targetcli", "clearconfig", "confirm=True", timeout=240)
+            target.log_out(member)
+        target.withdraw()
 
 
 def preempt_and_abort(shared: Shared, victim: str) -> None:

@@ -100,7 +100,7 @@ _MASKED_UNITS = """
 dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount
 proc-sys-fs-binfmt_misc.automount systemd-binfmt.service kmod-static-nodes.service
 modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service
-systemd-remount-fs.service systemd-random-seed.service systemd-udev-load-credentials.service
+systemd-modules-load.service systemd-remount-fs.service systemd-random-seed.service systemd-udev-load-credentials.service
 systemd-tmpfiles-setup-dev.service systemd-tmpfiles-setup-dev-early.service
 systemd-pstore.service systemd-hibernate-clear.service systemd-user-sessions.service systemd-logind.service
 systemd-ask-password-console.path systemd-ask-password-wall.path e2scrub_reap.service
@@ -134,8 +134,6 @@ def fill_machine_root(upper: Path, addresses: list[str], wires: list[str], watch
     _write(system / "systemd-udev-trigger.service.d/ssi-lab.conf", _UDEV_TRIGGER)
     _link(etc / "systemd/network/99-default.link", "/dev/null")  # a bridge keeps the address that it has
     _write(etc / "udev/rules.d/70-ssi-lab.rules", _LUN_RULE)
-    # No bridge of containers asks for it, and a guest's NIC needs it.
-    _write(etc / "modules-load.d/ssi-lab.conf", "softdog\ntun\n" if watchdog == "soft" else "tun\n")
     _write(system / "service.d/ssi-lab-patience.conf", _PATIENCE)
     for name in _WATCHED_SERVICES:
         _write(system / f"{name}.service.d/ssi-lab.conf", _PATIENT_WATCHDOG)

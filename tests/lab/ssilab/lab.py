@@ -230,9 +230,10 @@ class Lab:
     def watchdog_heal(self, member: str) -> None:
         self._ask_supervisor({"action": "fault", "fault": "watchdog-heal", "members": [member]})
 
-    def reset(self) -> None:
+    def reset(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """The same members as after `up`: all on, links whole, no guest, no LUN but the PDR, our daemons with empty
-        state. What a test changed elsewhere on a member's disk stays."""
+        state. What a test changed elsewhere on a member's disk stays. `meanwhile` is called when all that are on have
+        stopped, before they start."""
         cluster = self.layout.load()
         for name in cluster.members:
             if self.power(name) == "paused":
@@ -260,6 +261,7 @@ class Lab:
             for lun in cluster.luns:
                 if lun != PDR:
                     self.lun_remove(lun)
+            meanwhile()
             list(pool.map(lambda name: self.exec(name, "sh", "-c", _START, timeout=patience), running))
         self.boot(*off)
 

@@ -100,7 +100,8 @@ _MASKED_UNITS = """
 dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount
 proc-sys-fs-binfmt_misc.automount systemd-binfmt.service kmod-static-nodes.service
 modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service
-systemd-modules-load.service systemd-remount-fs.service systemd-random-seed.service systemd-udev-load-credentials.service
+systemd-modules-load.service systemd-remount-fs.service systemd-random-seed.service
+systemd-udev-load-credentials.service
 systemd-tmpfiles-setup-dev.service systemd-tmpfiles-setup-dev-early.service
 systemd-pstore.service systemd-hibernate-clear.service systemd-user-sessions.service systemd-logind.service
 systemd-ask-password-console.path systemd-ask-password-wall.path e2scrub_reap.service

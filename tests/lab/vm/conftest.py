@@ -1,5 +1,6 @@
 """Fixtures of the tests whose members are virtual machines (docs/lab.md, "Virtual machines").
 
+machine_lab  the lab itself, for tests that begin the cluster anew
 machines     three machines with our packages and softdog, all on and Joined; one cluster for the session
 without_fence_agent    the same, with a fence agent that answers nobody
 SSI_LAB_VM_NAME names a lab of three machines that is up: it is used and left as it is, for whoever writes a test.
@@ -16,12 +17,13 @@ TIMING_SCALE = float(os.environ.get("SSI_LAB_VM_SCALE", "16"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # The devices first: they need no cluster that has just been disturbed.
-    items.sort(key=lambda item: "devices" not in item.path.name)
+    # The devices first, which need no cluster that has just been disturbed; last those that leave another behind.
+    order = ["devices", "power", "reservations"]
+    items.sort(key=lambda item: [word in item.path.name for word in order].index(True))
 
 
 @pytest.fixture(scope="session")
-def _machines() -> Iterator[Lab]:
+def machine_lab() -> Iterator[Lab]:
     if name := os.environ.get("SSI_LAB_VM_NAME"):
         yield Lab(name)
         return
@@ -34,19 +36,19 @@ def _machines() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def machines(_machines: Lab) -> Iterator[Administrator]:
+def machines(machine_lab: Lab) -> Iterator[Administrator]:
     """What a test left behind is put right afterwards, by what an administrator does: a machine boots slowly."""
-    admin = Administrator(_machines)
+    admin = Administrator(machine_lab)
     admin.wait_joined(timeout=300)
     yield admin
-    for member in _machines.members:
-        if _machines.power(member) == "paused":
-            _machines.resume(member)
-    _machines.heal()
-    _machines.boot(*(name for name in _machines.members if _machines.power(name) == "off"))
+    for member in machine_lab.members:
+        if machine_lab.power(member) == "paused":
+            machine_lab.resume(member)
+    machine_lab.heal()
+    machine_lab.boot(*(name for name in machine_lab.members if machine_lab.power(name) == "off"))
     admin.wait_joined(timeout=300)
-    for guest in _machines.guest_states():
-        _machines.guest_remove(guest)
+    for guest in machine_lab.guest_states():
+        machine_lab.guest_remove(guest)
 
 
 @pytest.fixture

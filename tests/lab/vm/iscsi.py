@@ -7,6 +7,8 @@ IQN = "iqn.2026-01.lab:storage"
 _PORTAL = "10.78.0.{slot}:3260"
 _SERVE = """
 mkdir -p /etc/target/pr /var/target/pr
+modprobe configfs
+mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
 modprobe -a target_core_mod target_core_file iscsi_target_mod
 core=/sys/kernel/config/target/core/fileio_0
 group=/sys/kernel/config/target/iscsi/$IQN/tpgt_1

@@ -43,7 +43,10 @@ systemctl stop $units 2>/dev/null
 # The guard left its watchdog armed, as it must.
 python3 -c 'import socket
 s = socket.socket(socket.AF_UNIX); s.connect("/run/ssi-lab/watchdog.sock"); s.sendall(b"disarm\n"); s.recv(9)'
-[ ! -c /dev/watchdog0 ] || printf V >/dev/watchdog0
+if [ -c /dev/watchdog0 ]; then  # systemd keeps it open for the next guard
+    systemctl clean --what=fdstore ssi-guard.service
+    printf V >/dev/watchdog0
+fi
 pkill -KILL '^qemu-system-' && while pgrep '^qemu-system-' >/dev/null; do sleep 0.02; done
 rm -rf /run/ssi /run/libvirt/qemu/*.xml /run/libvirt/qemu/*.pid
 """

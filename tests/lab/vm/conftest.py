@@ -17,7 +17,7 @@ TIMING_SCALE = float(os.environ.get("SSI_LAB_VM_SCALE", "16"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # The devices first, which need no cluster that has just been disturbed; last those that leave another behind.
+    # The devices first, which need no cluster that has just been disturbed; last those that begin it anew.
     order = ["devices", "power", "reservations"]
     items.sort(key=lambda item: [word in item.path.name for word in order].index(True))
 

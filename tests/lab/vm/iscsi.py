@@ -40,7 +40,7 @@ for lun in "$group"/lun/lun_*; do
     find "$lun" -maxdepth 1 -type l -delete
     rmdir "$lun"
 done
-rmdir "$group"/np/* "$group" "$target" /sys/kernel/config/target/core/fileio_0/*
+rmdir "$group"/np/* "$group" "$target" /sys/kernel/config/target/core/fileio_0/*/
 rm -rf /etc/target/pr/*
 """
 # A machine that is slow is not gone: no questions whether the other end is there.

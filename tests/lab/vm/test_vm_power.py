@@ -76,6 +76,6 @@ def test_a_member_whose_power_was_cut_is_fenced_and_its_guest_starts_elsewhere(m
     machines.lab.guest_create("g1", memory_mib=32)
     machines.start("MEMBER2", "g1")
     machines.lab.crash("MEMBER2")
-    machines.wait_states("MEMBER1", timeout=120, MEMBER2="Down")
-    machines.lab.wait_guest("g1", 1, timeout=180)
+    machines.wait_states("MEMBER1", timeout=240, MEMBER2="Down")
+    machines.lab.wait_guest("g1", 1, timeout=300)
     assert machines.lab.guest_where("g1")[0] != "MEMBER2"

@@ -67,6 +67,7 @@ def test_the_softdog_resets_a_member_whose_guard_stands_still(without_fence_agen
 def test_a_power_cut_loses_what_was_not_synced_and_nothing_else(machines: Administrator) -> None:
     machines.lab.exec("MEMBER3", "sh", "-euc", "echo kept >/var/tmp/kept; sync; echo lost >/var/tmp/lost")
     machines.lab.crash("MEMBER3")
+    machines.wait_states("MEMBER1", timeout=240, MEMBER3="Down")  # else it would be fenced while it boots
     machines.lab.boot("MEMBER3")
     assert machines.lab.exec("MEMBER3", "cat", "/var/tmp/kept") == "kept\n"
     assert machines.lab.try_exec("MEMBER3", "cat", "/var/tmp/lost").stdout == "", "a container's would have survived"

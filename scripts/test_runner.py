@@ -209,8 +209,8 @@ def tidy(part):
 def lab(part):
     if not any((SOURCE / "tests/lab").glob("test_*.py")):
         raise PartFailed("tests/lab has no tests")
-    return pytest(part, "tests/lab", "--ignore=tests/lab/mainframe", "--ignore=tests/lab/test_drills.py",
-                  minutes=part.options.lab_minutes)
+    return pytest(part, "tests/lab", "--ignore=tests/lab/mainframe", "--ignore=tests/lab/vm",
+                  "--ignore=tests/lab/test_drills.py", minutes=part.options.lab_minutes)
 
 
 def drills(part):
@@ -223,6 +223,12 @@ def ctc(part):
     part.build("release", "ssictl", "isfcd", "stream_check")
     part.build("s390x", "isfcd", "stream_check")
     return pytest(part, "tests/lab/mainframe", minutes=10)
+
+
+def vm(part):
+    part.run("scripts/bootstrap", "machine", minutes=15)
+    part.run("scripts/build-deb", minutes=15)
+    return pytest(part, "tests/lab/vm", minutes=40)
 
 
 def pytest(part, *arguments, minutes):
@@ -273,9 +279,9 @@ def bench(part):
 # In the order in which they run.
 PARTS = {"unit": unit, "debs": debs, "sim": sim, "model": model, "format": lint, "asan": asan, "s390x": s390x,
          "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "drills": drills,
-         "ctc": ctc, "bench": bench}
-NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "drills", "ctc", "bench")
-ALONE = ("lab", "drills", "ctc", "bench")  # They measure time: last, and nothing beside them.
+         "ctc": ctc, "vm": vm, "bench": bench}
+NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "drills", "ctc", "vm", "bench")
+ALONE = ("lab", "drills", "ctc", "vm", "bench")  # They measure time: last, and nothing beside them.
 # Where cores allow, these chains run side by side; the parts of one chain share a build folder.
 CHAINS = (("unit", "debs", "sim", "model", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",),
           ("fuzz",))
@@ -287,6 +293,7 @@ HELP = {
     "s390x": "unit tests built for the mainframe, under emulation", "format": "format and lint",
     "lab": "clusters on this machine (tests/lab)", "drills": "each drill of ssictl in the lab (docs/drills.md)",
     "ctc": "two emulated mainframes joined by channels (docs/ctc.md)",
+    "vm": "a cluster of emulated machines, for what containers hide (docs/lab.md)",
     "tsan": "unit tests and simulation under ThreadSanitizer",
     "tidy": "clang-tidy", "coverage": "unit tests and simulation, lines run in each folder (in its log)",
     "fuzz": "each fuzzer for a minute", "bench": "the benchmarks",

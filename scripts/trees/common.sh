@@ -12,8 +12,11 @@ say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 need_root() { [ "$(id -u)" = 0 ] || die "needs root: run it again with sudo"; }
 
-# The packages of a list, one a line, without comments.
-package_list() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$ssi_source/scripts/trees/$1.packages"; }
+# The packages of a list, one a line, without comments. A machine is a member with more in it.
+package_list() {
+    [ "$1" != machine ] || package_list member
+    sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$ssi_source/scripts/trees/$1.packages"
+}
 
 # tree_path NAME: the directory of the tree; its name changes when what it is made from changes.
 tree_path() {

@@ -33,7 +33,8 @@ class Administrator:
         return {entry["name"]: entry["state"] for entry in query["members"]} if query["majority"] else {}
 
     def wait_states(self, member: str, timeout: float = 40, **wanted: str) -> None:
-        self.lab.wait(lambda: wanted.items() <= self.states(member).items(), f"{member} to see {wanted}", timeout, 0.2)
+        self.lab.wait(lambda: wanted.items() <= self.states(member).items(), f"{member} to see {wanted}", timeout,
+                      self.lab.poll_interval)
 
     def wait_joined(self, timeout: float = 60) -> None:
         """Every member that is on sees every such member Joined."""
@@ -52,7 +53,7 @@ class Administrator:
             if at is None:
                 return guest.get("phase") == "Down"
             return guest.get("phase") == "Running" and guest.get("member") == at
-        self.lab.wait(there, f"guest {name} at {at} as {member} sees it", timeout, 0.2)
+        self.lab.wait(there, f"guest {name} at {at} as {member} sees it", timeout, self.lab.poll_interval)
 
     def start(self, member: str, name: str) -> str:
         """Starts a guest and waits for its first tick; returns the run id it printed."""

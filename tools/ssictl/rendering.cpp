@@ -201,8 +201,7 @@ Result<std::string> render_cluster(const json::Object& document) {
     result += describe_pdr(document);
     result += describe_disarmed(document);
     if (const auto lone = text_of(document, "lone"); !lone.empty())
-        result +=
-            printable(std::format("{} is alone: its guests need no lease, and time does not prove its death\n", lone));
+        result += printable(lone) + " is alone: its guests need no lease, and time does not prove its death\n";
     if (const auto engine = json::object(document, "engine"); engine && !text_of(*engine, "fault").empty())
         result += printable("Engine: " + text_of(*engine, "fault")) + '\n';
     Table table({{"SLOT", Align::kRight},

@@ -158,7 +158,9 @@ boost::asio::awaitable<Result<void>> ReservationKeeper::register_to_write() {
 void ReservationKeeper::tell(const Result<void>& result) {
     const auto text = result ? std::string() : result.error().text();
     if (text != told_ && !result) log::error("this member's key is not registered at all volumes", result.error());
-    if (text != told_ && result) log::notice("this member's key is registered at all volumes again");
+    // Not where there was nothing to do: a host whose life is over registers nothing.
+    const bool is_kept = result && enrolled_ && enrolled_ == life_now();
+    if (text != told_ && is_kept) log::notice("this member's key is registered at all volumes again");
     told_ = text;
 }
 

@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     up = verb("up", "make the cluster and boot it")
     up.add_argument("--members", type=int, default=3, help="1 to 8 (default: %(default)s)")
     up.add_argument("--links", type=int, default=4, help="channels for each pair, 1 to 16 (default: %(default)s)")
-    up.add_argument("--timing-scale", type=float, default=2.0, help="[timing] scale (default: %(default)s)")
+    up.add_argument("--timing-scale", type=float, help="[timing] scale (default: 2, for machines 16)")
+    up.add_argument("--vm", action="store_true", help="members are virtual machines, emulated")
     up.add_argument("--witness", action="store_true", help="a PDR with room for the witness")
     up.add_argument("--no-packages", action="store_true", help="members without our packages")
     verb("down", "remove everything of the lab")
@@ -167,7 +168,8 @@ def _replace_process(command: list[str]) -> None:
 
 def _act(lab: Lab, given: argparse.Namespace) -> None:
     if given.verb == "up":
-        lab.up(given.members, given.links, given.timing_scale, not given.no_packages, witness=given.witness)
+        lab.up(given.members, given.links, given.timing_scale, not given.no_packages,
+               witness=given.witness, machines=given.vm)
     elif given.verb == "status":
         print(json.dumps(lab.status(), indent=2)) if given.json else _print_status(lab.status())
     elif given.verb == "exec":
@@ -178,7 +180,7 @@ def _act(lab: Lab, given: argparse.Namespace) -> None:
     elif given.verb == "shell":
         _replace_process(lab.member(given.member).command_line("bash", "-i"))
     elif given.verb == "logs":
-        _replace_process(lab.logs(given.member, given.unit) + (["--follow"] if given.follow else []))
+        _replace_process(lab.logs(given.member, given.unit, given.follow))
     elif given.verb == "cut":
         lab.cut(given.a, given.b, *given.link, silent=given.silent)
     elif given.verb == "heal":

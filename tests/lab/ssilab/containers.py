@@ -1,4 +1,4 @@
-"""One member: a systemd-nspawn container on an overlay over the cached root. Its power, and commands inside it."""
+"""A member that is a systemd-nspawn container on an overlay over the cached root. Its power, and commands inside it."""
 
 import contextlib
 import errno
@@ -11,33 +11,22 @@ from pathlib import Path
 
 from .cgroups import ROOT, MemberCgroup
 from .layout import Cluster, Layout
-from .links import Network
 from .luns import LunLayer
+from .members import POWER_TIMEOUT, Member
 from .processes import LabError, children_of, kill_and_wait, record_process, recorded_process, run, wait_until
 from .trees import tree_path
-
-BOOT_TIMEOUT = 60.0
-POWER_TIMEOUT = 20.0
 
 # Capabilities beyond nspawn's own: links and switches; memory locked by ssi-guard and by QEMU.
 _EXTRA_CAPABILITIES = "CAP_NET_ADMIN,CAP_IPC_LOCK"
 
 
-class Member:
-    """A member of a lab. Its power is switched under one lock, by whatever process of the lab it is."""
+class Container(Member):
+    """A member that is a container."""
 
     def __init__(self, layout: Layout, cluster: Cluster, name: str) -> None:
-        if name not in cluster.members:
-            raise LabError(f"no member {name}: there are {', '.join(cluster.members)}")
-        self.name = name
-        self._layout = layout
-        self._cluster = cluster
-        self._state = layout.member_state(name)
-        self._runtime = layout.member_runtime(name)
-        self._unit = layout.unit(name)
+        super().__init__(layout, cluster, name)
         self._cgroup = MemberCgroup(self._unit)
         self._nspawn_record = self._runtime / "nspawn.json"
-        self._network = Network(layout, cluster)
         self.luns = LunLayer(layout, name)
 
     @property
@@ -62,7 +51,6 @@ class Member:
         return None
 
     def power(self) -> str:
-        """"off", "running" or "paused"."""
         if not self._cgroup.pids():
             return "off"
         return "paused" if self._cgroup.frozen() else "running"
@@ -70,7 +58,6 @@ class Member:
     # ---- power ------------------------------------------------------------------------------------------------------
 
     def switch_on(self) -> None:
-        """Returns when the container's first process runs; wait_booted waits for the rest."""
         with self._power_lock():
             if self.power() != "off":
                 raise LabError(f"{self.name} is on already")
@@ -83,23 +70,7 @@ class Member:
             self._start_nspawn()
             wait_until(self.leader, f"the first process of {self.name} (see {self._state}/console.log)", 10, 0.01)
 
-    def wait_booted(self, timeout: float = BOOT_TIMEOUT) -> str:
-        """Waits until systemd has started everything and libvirtd answers; returns "running" or "degraded"."""
-        deadline = time.monotonic() + timeout
-
-        def started() -> str:
-            if self.power() == "off":
-                raise LabError(f"{self.name} went off while it booted: see {self._state}/console.log")
-            state = self.try_exec("systemctl", "is-system-running", timeout=10).stdout.strip()
-            return state if state in ("running", "degraded", "maintenance") else ""
-        state = wait_until(started, f"{self.name} to boot ('ssi-lab exec {self.name} -- systemctl list-jobs' says what "
-                           "it waits for)", timeout, 0.2)
-        wait_until(lambda: self.try_exec("virsh", "-q", "uri", timeout=20).returncode == 0,
-                   f"libvirtd on {self.name} to answer", max(5.0, deadline - time.monotonic()), 0.2)
-        return state
-
     def cut_power(self) -> None:
-        """A power cut. When this returns every process of the member is dead and none of its I/O is under way."""
         with self._power_lock():
             # Stop everything at one instant: nobody in there may see the others die, or its links and disks go.
             self._cgroup.freeze()
@@ -117,14 +88,6 @@ class Member:
                 self._cgroup.thaw()
                 kill_and_wait(pids, f"all processes of {self.name}", max(0.1, deadline - time.monotonic()))
             self._clear_remains()
-
-    def shut_down(self, timeout: float = 60) -> None:
-        """Orderly: systemd stops everything, then the container ends by itself. cut_power clears up behind it."""
-        if self.power() != "running":
-            raise LabError(f"{self.name} is {self.power()}: only a running member can shut down")
-        self.try_exec("systemctl", "poweroff", "--no-block", timeout=20)
-        wait_until(lambda: self.power() == "off", f"{self.name} to shut down (ssi-lab crash {self.name} ends it at "
-                   "once)", timeout, 0.1)
 
     def pause(self) -> None:
         if self.power() != "running":
@@ -147,20 +110,20 @@ class Member:
             return
         for directory in ("upper", "work", "root", "journal"):
             (self._state / directory).mkdir(parents=True, exist_ok=True)
-        layers = ":".join(filter(None, [self._cluster.packages, self._cluster.layer, str(tree_path("member"))]))
+        tree = str(tree_path(self._cluster.tree))
+        layers = ":".join(filter(None, [self._cluster.packages, self._cluster.layer, tree]))
         run("mount", "-t", "overlay", self._unit, "-o",
             f"lowerdir={layers},upperdir={self._state}/upper,workdir={self._state}/work", str(self.root))
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
     def command_line(self, *command: str) -> list[str]:
-        """What runs a command in the member as its own root shell would: its namespaces, its cgroup (so that pause and
-        power cut reach it), its capabilities, its environment."""
+        """With the container's namespaces, its cgroup (so that pause and power cut reach it), its capabilities, its
+        environment."""
+        self._need_running()
         leader = self.leader()
         if leader is None:
             raise LabError(f"{self.name} is off: ssi-lab boot {self.name}")
-        if self.power() == "paused":
-            raise LabError(f"{self.name} is paused: ssi-lab resume {self.name}")
         try:
             join = "".join(f"echo $$ >{shlex.quote(str(file))}; " for file in self._cgroup.entry_files(leader))
             bounding = 0
@@ -175,36 +138,11 @@ class Member:
         return ["sh", "-c", join + 'exec "$@"', "ssi-lab", "nsenter", f"--target={leader}", "--all",
                 "--wdns=/root", "setpriv", f"--bounding-set={capabilities}", *environment, *command]
 
-    def try_exec(self, *command: str, timeout: float = 30, input_text: str | None = None,
-                 ) -> subprocess.CompletedProcess[str]:
-        """Runs a command inside; its exit code is in the answer. LabError only if it could not run or took too long."""
-        # A session of its own: nothing in the member can signal the group of the tool, and a time-out ends all of it.
-        process = subprocess.Popen(self.command_line(*command), text=True, errors="replace", start_new_session=True,
-                                   stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
-            output, errors = process.communicate(input_text, timeout)
-        except BaseException as reason:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            if isinstance(reason, subprocess.TimeoutExpired):
-                raise LabError(f"on {self.name} '{shlex.join(command)}' did not end within {timeout:g} s") from reason
-            raise
-        return subprocess.CompletedProcess(command, process.returncode, output, errors)
-
-    def exec(self, *command: str, timeout: float = 30, input_text: str | None = None) -> str:
-        """As try_exec, but a failure is a LabError; returns standard output."""
-        done = self.try_exec(*command, timeout=timeout, input_text=input_text)
-        if done.returncode != 0:
-            raise LabError(f"on {self.name} '{shlex.join(command)}' failed with {done.returncode}: "
-                           f"{(done.stderr or done.stdout).strip()}")
-        return done.stdout
+    def journal_command(self, unit: str | None, follow: bool) -> list[str]:
+        command = ["journalctl", "--no-pager", "-o", "short-precise", f"--directory={self.journal}"]
+        return command + (["--unit", unit] if unit else []) + (["--follow"] if follow else [])
 
     # ---- parts ------------------------------------------------------------------------------------------------------
-
-    def _power_lock(self) -> contextlib.AbstractContextManager[None]:
-        return self._layout.lock(f"power-{self.name}")
 
     def _start_nspawn(self) -> None:
         sockets = self._layout.sockets(self.name)

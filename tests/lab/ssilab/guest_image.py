@@ -44,7 +44,7 @@ def _make(tree: Path, image: Path) -> None:
     kernel = max(tree.glob("boot/vmlinuz-*"), default=None)
     if kernel is None:
         raise LabError(f"no kernel in {tree}/boot: run scripts/bootstrap member")
-    (partial / "vmlinux").write_bytes(_unpack_kernel(kernel.read_bytes()))
+    (partial / "vmlinux").write_bytes(unpack_kernel(kernel.read_bytes()))
     work = repository() / "build" / "lab"
     work.mkdir(parents=True, exist_ok=True)
     binary = work / f"guest_init.{os.getpid()}"
@@ -62,11 +62,7 @@ def _make(tree: Path, image: Path) -> None:
             archive.link(f"bin/{applet}", "busybox")
     version = kernel.name.removeprefix("vmlinuz-")
     for position, module in enumerate(MODULES):
-        found = list((tree / "usr/lib/modules" / version).rglob(f"{module}.ko*"))
-        if not found:
-            raise LabError(f"kernel module {module} is not in the member tree: {tree}")
-        data = found[0].read_bytes()
-        archive.file(f"modules/{position}-{module}.ko", lzma.decompress(data) if found[0].suffix == ".xz" else data)
+        archive.file(f"modules/{position}-{module}.ko", kernel_module(tree, version, module))
     (partial / "initramfs").write_bytes(archive.finish())
     try:
         partial.rename(image)
@@ -74,7 +70,16 @@ def _make(tree: Path, image: Path) -> None:
         shutil.rmtree(partial)
 
 
-def _unpack_kernel(packed: bytes) -> bytes:
+def kernel_module(tree: Path, version: str, name: str) -> bytes:
+    """A module of a kernel in the tree, unpacked."""
+    found = list((tree / "usr/lib/modules" / version).rglob(f"{name}.ko*"))
+    if not found:
+        raise LabError(f"kernel module {name} is not in {tree}")
+    data = found[0].read_bytes()
+    return lzma.decompress(data) if found[0].suffix == ".xz" else data
+
+
+def unpack_kernel(packed: bytes) -> bytes:
     """The ELF kernel inside a bzImage that was compressed with zstd."""
     start = packed.find(b"\x28\xb5\x2f\xfd")
     library = ctypes.util.find_library("zstd")

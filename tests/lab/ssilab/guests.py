@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from .containers import Member
 from .layout import Layout
+from .members import Member
 from .processes import LabError, wait_until
 
 # Fixed, so that a guest moves between all members, and its XML means the same on each.

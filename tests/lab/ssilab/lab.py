@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import supervisor
-from .containers import Member, remove_cgroups, unmount
+from .containers import remove_cgroups, unmount
 from .guests import DEFAULT_MEMORY_MIB, Guest, Guests, Tick
 from .guest_image import guest_image
 from .layout import Cluster, Layout
 from .links import Network, remove_namespaces
 from .luns import lun_layer_program, release_leftovers
+from .machine_image import machine_image
 from .member_files import PDR, make_pdr, make_pki, renew_pdr, write_member_files
+from .member_kinds import lab_member
+from .members import Member
 from .packages import package_layer
 from .processes import LabError, end_recorded_process, run, say, wait_until
+from .small_guest import small_guest_image
 from .trees import tree_path
 
 Answer = TypeVar("Answer")
@@ -39,6 +43,10 @@ systemctl stop $units 2>/dev/null
 # The guard left its watchdog armed, as it must.
 python3 -c 'import socket
 s = socket.socket(socket.AF_UNIX); s.connect("/run/ssi-lab/watchdog.sock"); s.sendall(b"disarm\n"); s.recv(9)'
+if [ -c /dev/watchdog0 ]; then  # systemd keeps it open for the next guard
+    systemctl clean --what=fdstore ssi-guard.service
+    printf V >/dev/watchdog0
+fi
 pkill -KILL '^qemu-system-' && while pgrep '^qemu-system-' >/dev/null; do sleep 0.02; done
 rm -rf /run/ssi /run/libvirt/qemu/*.xml /run/libvirt/qemu/*.pid
 """
@@ -66,26 +74,34 @@ class Lab:
 
     # ---- up and down ------------------------------------------------------------------------------------------------
 
-    def up(self, members: int = 3, links: int = 4, timing_scale: float = 2.0, packages: bool = True,
+    def up(self, members: int = 3, links: int = 4, timing_scale: float | None = None, packages: bool = True,
            other_layer: Path | None = None, fence_answer_s: float = 0.0, fence: bool = True,
-           witness: bool = False) -> None:
+           witness: bool = False, machines: bool = False, watchdog: str = "") -> None:
         """Makes the cluster and boots it; returns when every member is up. `other_layer`: what the members have instead
         of our packages, or besides. `fence_answer_s`: the fence agent answers no sooner. Without `fence` there is none,
-        and only time proves a death. `witness`: the PDR has areas for it."""
+        and only time proves a death. `witness`: the PDR has areas for it. `machines`: members are virtual machines,
+        whose `watchdog` is "soft" (softdog) unless it is "hardware", the supervisor."""
         if not 1 <= members <= 8 or not 1 <= links <= 16:
             raise LabError("a lab has 1 to 8 members and 1 to 16 links for each pair")
         if (self.layout.state / "cluster.json").exists():
             raise LabError(f"lab '{self.name}' is up already: ssi-lab --name {self.name} down")
+        if machines and other_layer is not None:
+            raise LabError("another layer than our packages is for containers only")
         self.down()
-        layer = package_layer() if packages else None
+        tree = "machine" if machines else "member"
+        layer = package_layer(tree) if packages else None
         if layer is None:
             why = "none in build/deb (scripts/build-deb makes them)" if packages else "as asked"
             say(f"without our packages: {why}")
-        image = guest_image()
+        image = small_guest_image() if machines else guest_image()
         lun_layer_program()
-        tree_path("member")
+        tree_path(tree)
+        if machines:
+            machine_image()
+        timing_scale = timing_scale or (16.0 if machines else 2.0)
         cluster = Cluster(str(uuid.uuid4()), [f"MEMBER{slot}" for slot in range(1, members + 1)], links, timing_scale,
-                          str(layer or ""), str(other_layer or ""), fence_answer_s, fence)
+                          str(layer or ""), str(other_layer or ""), fence_answer_s, fence, machines,
+                          watchdog or ("soft" if machines else "hardware"))
         for directory in ("consoles", "guests", "images"):
             (self.layout.shared / directory).mkdir(parents=True)
         self.layout.luns.mkdir()
@@ -108,7 +124,7 @@ class Lab:
         if layer is not None:
             say("waiting for all members to be Joined")
             try:
-                self.wait_joined()
+                self.wait_joined(300 if machines else 30)
             except LabError as error:  # the lab is up; what is wrong is for the user to find
                 say(str(error))
 
@@ -118,7 +134,7 @@ class Lab:
         with contextlib.suppress(LabError):
             cluster = self.layout.load()
             with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda name: Member(self.layout, cluster, name).cut_power(), cluster.members))
+                list(pool.map(lambda name: lab_member(self.layout, cluster, name).cut_power(), cluster.members))
         remove_cgroups(self.layout)
         for root in self.layout.state.glob("members/*/root"):
             unmount(root)
@@ -137,8 +153,13 @@ class Lab:
     def members(self) -> list[str]:
         return self.layout.load().members
 
+    @property
+    def poll_interval(self) -> float:
+        """How often to ask a member for what costs it a process, in seconds."""
+        return self.member(self.members[0]).poll_interval
+
     def member(self, name: str) -> Member:
-        return Member(self.layout, self.layout.load(), name)
+        return lab_member(self.layout, self.layout.load(), name)
 
     def wait_joined(self, timeout: float = 30) -> None:
         """Waits until every member that is on says: exactly these are Joined, with a majority, mode Stable."""
@@ -160,7 +181,7 @@ class Lab:
                     return False
             return True
         try:
-            wait_until(agreed, f"{', '.join(sorted(on))} to be Joined", timeout, 0.1)
+            wait_until(agreed, f"{', '.join(sorted(on))} to be Joined", timeout, self.poll_interval / 2)
         except LabError as error:
             raise LabError(f"{error} ({'; '.join(seen.values())})") from error
 
@@ -177,7 +198,7 @@ class Lab:
         """As exec, but the caller looks at returncode, stdout and stderr."""
         return self.member(member).try_exec(*command, timeout=timeout, input_text=input_text)
 
-    def boot(self, *members: str, timeout: float = 60) -> None:
+    def boot(self, *members: str, timeout: float | None = None) -> None:
         """Switches members on and waits until they are up."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda name: self._switch(name, "on"), members))
@@ -212,9 +233,10 @@ class Lab:
     def watchdog_heal(self, member: str) -> None:
         self._ask_supervisor({"action": "fault", "fault": "watchdog-heal", "members": [member]})
 
-    def reset(self) -> None:
+    def reset(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """The same members as after `up`: all on, links whole, no guest, no LUN but the PDR, our daemons with empty
-        state. What a test changed elsewhere on a member's disk stays."""
+        state. What a test changed elsewhere on a member's disk stays. `meanwhile` is called when all that are on have
+        stopped, before they start."""
         cluster = self.layout.load()
         for name in cluster.members:
             if self.power(name) == "paused":
@@ -227,19 +249,24 @@ class Lab:
         guests = self._guests()
         for guest in guests.all():
             guests.forget(guest.name)
+        patience = 120 if cluster.machines else 30
         off = [name for name in cluster.members if self.power(name) == "off"]
         running = [name for name in cluster.members if name not in off]
+        if cluster.machines:  # their disks are reached from inside only
+            self.boot(*off)
+            running, off = cluster.members, []
         for name in off:
             self.member(name).mount_root()
             _run_in_root(self.member(name).root, _WIPE)
         # First nobody has any state, then all start.
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: self.exec(name, "sh", "-c", _STOP + _WIPE, timeout=30), running))
+            list(pool.map(lambda name: self.exec(name, "sh", "-c", _STOP + _WIPE, timeout=patience), running))
             for lun in cluster.luns:
                 if lun != PDR:
                     self.lun_remove(lun)
             renew_pdr(self.layout)
-            list(pool.map(lambda name: self.exec(name, "sh", "-c", _START, timeout=30), running))
+            meanwhile()
+            list(pool.map(lambda name: self.exec(name, "sh", "-c", _START, timeout=patience), running))
         self.boot(*off)
 
     # ---- links ------------------------------------------------------------------------------------------------------
@@ -367,7 +394,8 @@ class Lab:
             members[name] = {"power": power, "leader": member.leader(), "lun_faults": member.luns.faults()}
             if power == "running":
                 members[name]["system"] = member.try_exec("systemctl", "is-system-running", timeout=10).stdout.strip()
-        return {"name": self.name, "uuid": cluster.uuid, "packages": cluster.packages or None,
+        return {"name": self.name, "uuid": cluster.uuid, "machines": cluster.machines,
+                "packages": cluster.packages or None,
                 "timing_scale": cluster.timing_scale, "supervisor": supervisor.supervisor_runs(self.layout),
                 "members": members, "links": self._network().describe(), "luns": cluster.luns,
                 "guests": self._guests().states()}
@@ -377,17 +405,16 @@ class Lab:
         parts = [json.dumps(self.status(), indent=1)]
         parts += [json.dumps(event) for event in self.events()[-10:]]
         for name in self.members:
-            parts += [f"---- {name}", run(*self.logs(name), "--lines=60")]
+            parts += [f"---- {name}", *run(*self.logs(name)).splitlines()[-60:]]
         return "\n".join(parts)
 
-    def logs(self, member: str, unit: str | None = None) -> list[str]:
+    def logs(self, member: str, unit: str | None = None, follow: bool = False) -> list[str]:
         """The command that prints the member's journal; works also when it is off."""
-        command = ["journalctl", "--no-pager", "-o", "short-precise", f"--directory={self.member(member).journal}"]
-        return command + (["--unit", unit] if unit else [])
+        return self.member(member).journal_command(unit, follow)
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
-    def _wait_booted(self, name: str, timeout: float) -> str:
+    def _wait_booted(self, name: str, timeout: float | None) -> str:
         try:
             return self.member(name).wait_booted(timeout)
         except LabError as error:
@@ -401,7 +428,7 @@ class Lab:
 
     def _guests(self) -> Guests:
         cluster = self.layout.load()
-        return Guests(self.layout, [Member(self.layout, cluster, name) for name in cluster.members])
+        return Guests(self.layout, [lab_member(self.layout, cluster, name) for name in cluster.members])
 
     def _peers(self, member: str) -> list[str]:
         self.member(member)

@@ -25,7 +25,14 @@ class Cluster:
     layer: str = ""  # another layer, with what is compared with ours (tests/bench); empty: none
     fence_answer_s: float = 0.0  # the fence agent answers no sooner than this; 0: as soon as it can
     fence: bool = True  # there is a fence agent
+    machines: bool = False  # members are virtual machines, not containers
+    watchdog: str = "hardware"  # or "soft", in machines: their kernel's softdog
     luns: dict[str, int] = field(default_factory=dict)  # name -> bytes
+
+    @property
+    def tree(self) -> str:
+        """Which of scripts/trees is the root of the members."""
+        return "machine" if self.machines else "member"
 
     def slot(self, member: str) -> int:
         return self.members.index(member) + 1
@@ -48,7 +55,7 @@ class Layout:
         self.events = self.state / "events.jsonl"
 
     def unit(self, member: str) -> str:
-        """The name of the member's network namespace, machine and cgroups."""
+        """The name of the member's network namespace, and of its container and cgroups."""
         return f"{self.prefix}-{member}"
 
     def member_state(self, member: str) -> Path:

@@ -69,11 +69,12 @@ class Network:
         """The member's ends go up, but for links that are cut. After renew."""
         cut = self._state()["cut"]
         whole = [interface for link, interface in self._ends(member) if cut.get(link.key) != "down"]
-        self._batch(self._layout.unit(member), [f"link set {interface} up" for interface in [*whole, "lan0", "labbr0"]])
+        up = [*whole, "lan0", *([] if self._cluster.machines else ["labbr0"])]
+        self._batch(self._layout.unit(member), [f"link set {interface} up" for interface in up])
 
     def switch_off(self, member: str) -> None:
         """The wires of the member are dead, as the others see it; nothing that its kernel still holds gets out."""
-        self._batch(self._layout.unit(member), [f"link set {interface} down" for interface in self._interfaces(member)])
+        self._batch(self._layout.unit(member), [f"link set {interface} down" for interface in self.interfaces(member)])
 
     def renew(self, member: str) -> None:
         """Before the power comes: a new namespace with the same wires. Sockets that outlive their process with unsent
@@ -83,9 +84,21 @@ class Network:
         run("sh", "-euc", 'cd /run/netns; touch "$2"; mount --bind "$1" "$2"; umount "$1"; rm "$1"',
             "sh", namespace, old)
         _add_namespace(namespace)
-        self._batch(old, [f"link set {interface} netns {namespace}" for interface in self._interfaces(member)])
+        self._batch(old, [f"link set {interface} netns {namespace}" for interface in self.interfaces(member)])
         run("ip", "netns", "delete", old)
         self._furnish(member)
+
+    def addresses(self, member: str) -> list[str]:
+        """The commands for `ip` that give the member its addresses, and its bridge on the guests' LAN."""
+        commands = ["link add labbr0 type bridge stp_state 0 forward_delay 0", "link set lan0 master labbr0",
+                    f"address add 10.78.0.{self._cluster.slot(member)}/16 dev labbr0"]
+        for link, interface in self._ends(member):
+            address = link.addresses[0 if link.one == member else 1]
+            commands.append(f"address add {address}/30 dev {interface}")
+        return commands
+
+    def interfaces(self, member: str) -> list[str]:
+        return [*(interface for _, interface in self._ends(member)), "lan0"]
 
     # ---- faults -----------------------------------------------------------------------------------------------------
 
@@ -160,16 +173,19 @@ class Network:
     def _ends(self, member: str) -> list[tuple[Link, str]]:
         return [(link, interface) for link in self._links for end, interface in link.ends() if end == member]
 
-    def _interfaces(self, member: str) -> list[str]:
-        return [*(interface for _, interface in self._ends(member)), "lan0"]
+    def _taps(self, member: str) -> list[str]:
+        """Joined to its wire by a bridge of two ports: what QEMU calls tap-WIRE comes out at the other end."""
+        commands = []
+        for wire in self.interfaces(member):
+            commands += [f"link add br-{wire} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+                         f"tuntap add name tap-{wire} mode tap", f"link set {wire} master br-{wire}",
+                         f"link set tap-{wire} master br-{wire} up", f"link set br-{wire} up"]
+        return commands
 
     def _furnish(self, member: str) -> None:
-        """Addresses and the LAN's bridge in a new namespace; what was throttled or silent is so again."""
-        commands = ["link add labbr0 type bridge stp_state 0 forward_delay 0", "link set lan0 master labbr0",
-                    f"address add 10.78.0.{self._cluster.slot(member)}/16 dev labbr0"]
-        for link, interface in self._ends(member):
-            address = link.addresses[0 if link.one == member else 1]
-            commands.append(f"address add {address}/30 dev {interface}")
+        """Addresses and the LAN's bridge in a new namespace; what was throttled or silent is so again. A machine has
+        them inside: here each wire ends at a tap."""
+        commands = self._taps(member) if self._cluster.machines else self.addresses(member)
         self._batch(self._layout.unit(member), commands)
         state = self._state()
         for link, interface in self._ends(member):

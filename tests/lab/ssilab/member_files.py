@@ -21,22 +21,31 @@ _QEMU_CONF = {
 }
 
 
+# What an emulated processor spends on its cluster's life is beats and elections: the scale makes them rare, and these
+# are as short beside a beat as may be, lest every death takes minutes.
+_MACHINES_TIMING = ["lease_s = 2.8", "watchdog_s = 2", "engine_election_s = 0.6"]
+
+
 def system_toml(layout: Layout, cluster: Cluster) -> str:
     """/etc/ssi/system.toml of the lab's cluster, the same on all members."""
     text = ["# Written by ssi-lab.", "[cluster]", f'name = "lab-{layout.name}"', f'uuid = "{cluster.uuid}"', "",
-            "[timing]", f"scale = {cluster.timing_scale:.2f}", ""]
+            "[timing]", f"scale = {cluster.timing_scale:.2f}",
+            *(_MACHINES_TIMING if cluster.machines else []), ""]
     for member in cluster.members:
-        text += ["[[member]]", f'name = "{member}"', f"slot = {cluster.slot(member)}", 'watchdog = "hardware"',
-                 'watchdog_device = "/run/ssi-lab/watchdog.sock"', ""]
+        device = "/dev/watchdog0" if cluster.watchdog == "soft" else "/run/ssi-lab/watchdog.sock"
+        text += ["[[member]]", f'name = "{member}"', f"slot = {cluster.slot(member)}",
+                 f'watchdog = "{cluster.watchdog}"', f'watchdog_device = "{device}"', ""]
     for link in all_links(cluster):
         text += ["[[channel]]", f'members = ["{link.one}", "{link.other}"]',
                  f'addresses = ["{link.addresses[0]}", "{link.addresses[1]}"]',
-                 f'interfaces = ["{link.interfaces[0]}", "{link.interfaces[1]}"]', ""]
+                 f'interfaces = ["{link.interfaces[0]}", "{link.interfaces[1]}"]',
+                 *(['encryption = "none"'] if cluster.machines else []), ""]
     if PDR in cluster.luns:
         text += ["[pdr]", f'device = "/dev/ssi-lab/{PDR}"', ""]
     if not cluster.fence:
         return "\n".join(text)
-    text += ["[[fence]]", 'name = "lab"', 'agent = "/usr/sbin/fence_ssi_lab"', "timeout_s = 10"]
+    text += ["[[fence]]", 'name = "lab"', 'agent = "/usr/sbin/fence_ssi_lab"',
+             f"timeout_s = {60 if cluster.machines else 10}"]
     if cluster.fence_answer_s:
         text += [f'options = {{ answer_s = "{cluster.fence_answer_s:g}" }}']
     text += [""]
@@ -127,12 +136,12 @@ def run_in_member_root(cluster: Cluster, folder: Path, commands: list[str]) -> N
         'mount -t tmpfs tmpfs /mnt; mkdir /mnt/up /mnt/work /mnt/root; '
         'mount -t overlay overlay -o "lowerdir=$1:$2,upperdir=/mnt/up,workdir=/mnt/work" /mnt/root; '
         'mount --bind "$3" /mnt/root/mnt; mount --bind /dev /mnt/root/dev; exec chroot /mnt/root sh -euc "$4"',
-        "sh", cluster.packages, str(tree_path("member")), str(folder), "\n".join(commands), timeout=60)
+        "sh", cluster.packages, str(tree_path(cluster.tree)), str(folder), "\n".join(commands), timeout=60)
 
 
 def _lower_text(cluster: Cluster, path: str) -> str:
     """A file of the member before the lab changed it: from our packages' layer, else from the tree."""
-    for root in filter(None, [cluster.packages, cluster.layer, str(tree_path("member"))]):
+    for root in filter(None, [cluster.packages, cluster.layer, str(tree_path(cluster.tree))]):
         file = Path(root) / path
         if file.is_file():
             return file.read_text()

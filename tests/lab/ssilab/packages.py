@@ -16,12 +16,12 @@ def package_files() -> list[Path]:
     return sorted(file for file in (repository() / "build/deb").glob("*.deb") if "-dbgsym_" not in file.name)
 
 
-def package_layer() -> Path | None:
-    """The layer with the packages installed by dpkg over the member tree; None if there are no packages."""
+def package_layer(tree_name: str = "member") -> Path | None:
+    """The layer with the packages installed by dpkg over that tree; None if there are no packages."""
     files = package_files()
     if not files:
         return None
-    tree = tree_path("member")
+    tree = tree_path(tree_name)
     digest = hashlib.sha256(tree.name.encode())
     for file in files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())

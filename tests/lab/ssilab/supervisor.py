@@ -1,4 +1,4 @@
-"""The supervisor of a lab: one process outside the containers. It stands for the machines' power switches (what a fence
+"""The supervisor of a lab: one process outside the members. It stands for the machines' power switches (what a fence
 agent talks to) and for their hardware watchdogs: neither stops when a member is frozen.
 
 In each member, in /run/ssi-lab:
@@ -21,9 +21,10 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 
-from .containers import Member
 from .faults import make_fault
 from .layout import Cluster, Layout
+from .member_kinds import lab_member
+from .members import Member
 from .processes import LabError, end_recorded_process, record_process, recorded_process, wait_until
 from .trees import repository
 
@@ -117,7 +118,7 @@ class Supervisor:
 
     def __init__(self, layout: Layout, cluster: Cluster) -> None:
         self._layout = layout
-        self._members = {name: Member(layout, cluster, name) for name in cluster.members}
+        self._members = {name: lab_member(layout, cluster, name) for name in cluster.members}
         self._watchdogs = {name: Watchdog(layout, member) for name, member in self._members.items()}
         self._switch_fails = False
 

@@ -1,8 +1,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
-#include <iterator>
+#include <system_error>
 
 #include "tools/ssictl/authority_verbs.hpp"
 
@@ -16,20 +15,14 @@ std::filesystem::path program() {
     return !error && std::filesystem::exists(beside, error) ? beside : std::filesystem::path(SSI_LIBEXEC) / "ssictl-ca";
 }
 
-/// This program's own, word for word.
-std::vector<std::string> arguments() {
-    std::ifstream file("/proc/self/cmdline", std::ios::binary);
-    std::vector<std::string> words;
-    for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
-    return words;
-}
-
 }  // namespace
 
-Result<std::vector<std::filesystem::path>> carry_out(const AuthorityVerb& /*verb*/) {
-    auto words = arguments();
+Result<std::vector<std::filesystem::path>> carry_out(const AuthorityVerb& /*verb*/,
+                                                     const std::vector<std::string>& words) {
+    auto arguments = words;
+    arguments.insert(arguments.begin(), "ssictl");
     std::vector<char*> pointers;
-    for (auto& word : words) pointers.push_back(word.data());
+    for (auto& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
     const auto path = program();
     ::execv(path.c_str(), pointers.data());

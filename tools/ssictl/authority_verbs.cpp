@@ -47,7 +47,7 @@ struct CarryOut {
 
 }  // namespace
 
-Result<std::vector<std::filesystem::path>> carry_out(const AuthorityVerb& verb) {
+Files carry_out(const AuthorityVerb& verb, const std::vector<std::string>& /*words*/) {
     return std::visit(CarryOut{}, verb);
 }
 

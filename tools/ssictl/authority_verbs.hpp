@@ -35,8 +35,9 @@ struct RetireAuthority {
 
 using AuthorityVerb = std::variant<InitAuthority, IssueCertificate, RotateCertificates, RetireAuthority>;
 
-/// Returns the files that it wrote. Errors: those of ssi::pki and of the configuration; kSystemFailed: the program that
-/// does it is not there.
-[[nodiscard]] Result<std::vector<std::filesystem::path>> carry_out(const AuthorityVerb& verb);
+/// Returns the files that it wrote. `words`: the command line that the verb was read from, without the program's name.
+/// Errors: those of ssi::pki and of the configuration; kSystemFailed: the program that does it is not there.
+[[nodiscard]] Result<std::vector<std::filesystem::path>> carry_out(const AuthorityVerb& verb,
+                                                                   const std::vector<std::string>& words);
 
 }  // namespace ssi::ctl

@@ -57,9 +57,15 @@ Result<void> copy_privately(const std::filesystem::path& from, const std::filesy
 /// One invocation, with the streams it talks to.
 class Run {
   public:
-    Run(bool json, std::istream& input, std::ostream& output, std::ostream& errors, const std::string& bus,
-        bool terminal)
-        : json_(json), input_(input), output_(output), errors_(errors), bus_(bus), terminal_(terminal) {}
+    Run(bool json, std::vector<std::string> words, std::istream& input, std::ostream& output, std::ostream& errors,
+        const std::string& bus, bool terminal)
+        : json_(json),
+          words_(std::move(words)),
+          input_(input),
+          output_(output),
+          errors_(errors),
+          bus_(bus),
+          terminal_(terminal) {}
 
     Result<void> operator()(const DaemonCall& wanted) {
         if (auto confirmed = confirm(wanted.confirmation, wanted.warning); !confirmed) return confirmed;
@@ -129,7 +135,7 @@ class Run {
     }
 
     Result<void> operator()(const AuthorityVerb& wanted) {
-        const auto written = carry_out(wanted);
+        const auto written = carry_out(wanted, words_);
         if (!written) return std::unexpected(written.error());
         return wrote(*written);
     }
@@ -320,6 +326,7 @@ class Run {
     }
 
     bool json_;
+    const std::vector<std::string> words_;  // the command line without the program's name
     std::istream& input_;
     std::ostream& output_;
     std::ostream& errors_;
@@ -343,13 +350,13 @@ int exit_status(const Error& error) {
 
 int run(std::vector<std::string> arguments, std::istream& input, std::ostream& output, std::ostream& errors,
         const std::string& bus, bool terminal) {
-    const auto invocation = parse_command_line(std::move(arguments));
+    const auto invocation = parse_command_line(arguments);
     if (!invocation) {
         output << invocation.error().output;
         errors << invocation.error().errors;
         return invocation.error().status;
     }
-    Run runner(invocation->json, input, output, errors, bus, terminal);
+    Run runner(invocation->json, std::move(arguments), input, output, errors, bus, terminal);
     const auto done = std::visit([&](const auto& command) { return runner(command); }, invocation->command);
     if (done) return runner.status();
     if (invocation->json) output << pretty(json::Object{{"v", 1}, {"error", json::from_error(done.error())}});

@@ -126,14 +126,16 @@ void be_alone(Cluster& cluster, const std::function<void()>& check) {
 /// After all was healed and had its time.
 std::vector<std::string> what_is_wrong(Cluster& cluster) {
     std::vector<std::string> wrong;
-    for (const auto& host : cluster.hosts)
-        if (host->node == nullptr) return {host->name.str() + " has no ssid"};
-    const auto& state = cluster.hosts.front()->node->view.state();
+    const auto sees = std::ranges::find_if(cluster.hosts, [](const auto& host) { return host->node != nullptr; });
+    if (sees == cluster.hosts.end()) return {"nobody runs ssid"};
+    const auto& state = (*sees)->node->view.state();
     for (const auto& host : cluster.hosts) {
-        // A member that was declared dead while it was only cut off stays out until its host is rebooted.
+        // A member that was declared dead while it was only cut off stays out until its host is rebooted. So does one
+        // that was fenced as it booted: before that there was no majority to do it.
         const auto* record = state.member(host->name);
         if (record != nullptr && record->state == cluster::MemberState::kDown) continue;
-        if (!host->node->membership.life()) wrong.push_back(host->name.str() + " is not Joined");
+        if (host->node == nullptr || !host->node->membership.life())
+            wrong.push_back(host->name.str() + " is not Joined");
         for (const auto& [pid, qemu] : host->qemus) {
             const auto* residency = state.residency(qemu.guest);
             if (residency == nullptr || residency->home.member != host->name)
@@ -155,7 +157,7 @@ std::vector<std::string> what_is_wrong(Cluster& cluster) {
     return wrong;
 }
 
-/// Nobody waits for a proof any more: a member that is off is not Joined, and no fencing is open.
+/// Nobody waits for a proof any more: who is not Joined in this very life is known to be Down, and no fencing is open.
 bool who_is_off_is_known_to_be(Cluster& cluster) {
     const auto sees = std::ranges::find_if(cluster.hosts, [](const auto& host) {
         return host->is_up() && host->node != nullptr && host->node->membership.has_majority();
@@ -165,7 +167,8 @@ bool who_is_off_is_known_to_be(Cluster& cluster) {
     return std::ranges::none_of(cluster.hosts, [&](const auto& host) {
         const auto* record = state.member(host->name);
         const bool is_joined = record != nullptr && record->state == cluster::MemberState::kJoined;
-        return state.fence(host->name) != nullptr || (!host->is_up() && is_joined);
+        const bool lives = host->is_up() && host->node != nullptr && host->node->membership.life();
+        return state.fence(host->name) != nullptr || (is_joined && !lives);
     });
 }
 

@@ -103,13 +103,21 @@ class Administrator:
         self.lab.throttle(one, other, 0.1, channel)
         self.lab.wait(lambda: resent() > before, f"channel {channel} from {one} to {other} to be late", 20, 0.1)
 
-    def change_pdr(self, old: str, new: str) -> None:
-        """What `ssictl pdr move` says is to be done then."""
+    def move_pdr(self, old: str, new: str) -> None:
+        """As docs/operators-guide.md says."""
+        assert self.ssictl("MEMBER1", "disarm").returncode == 0
+        moved = self.ssictl("MEMBER1", "pdr", "move", new)
+        assert moved.returncode == 0, moved.stdout + moved.stderr
+        assert f'device = "{new}"' in moved.stdout
+        for member in self.lab.members:
+            self.lab.wait(lambda at=member: f"moved to {new}" in self.document(at, "query", "ssi")["pdr"]["fault"],
+                          f"{member} to know it", 30, 0.2)
         self.lab.exec("MEMBER1", "sed", "-i", f's#"{old}"#"{new}"#', "/etc/ssi/system.toml")
         pushed = self.ssictl("MEMBER1", "config", "push")
         assert pushed.returncode == 0, pushed.stdout + pushed.stderr
         for member in self.lab.members:
-            self.lab.exec(member, "systemctl", "restart", "ssi-guard", "ssid", timeout=60)
+            for unit in ("ssi-guard", "ssid"):
+                self.lab.exec(member, "systemctl", "restart", unit, timeout=60)
             self.lab.wait(lambda at=member: self.ssictl(at, "query", "ssi").returncode == 0, f"ssid at {member}", 30,
                           0.2)
         self.wait_joined()
@@ -119,6 +127,7 @@ class Administrator:
             return pdr["readable"] and pdr["device"] == new
         for member in self.lab.members:
             self.lab.wait(lambda at=member: uses_it(at), f"{member} to use {new}", 30, 0.2)
+        assert self.ssictl("MEMBER1", "arm").returncode == 0
 
 
 def gaps(counts: list[int]) -> str:

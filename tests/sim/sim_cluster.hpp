@@ -181,7 +181,7 @@ class Cluster {
     /// R1, counted: instances of a guest whose CPUs run, frozen machines included. Throws when there are two, or when
     /// one went on with a memory older than its disks.
     void check();
-    /// R4: a host is fenced only after its slot stood still too. Throws otherwise.
+    /// R4: a fence agent is asked only after the host's slot stood still too. Throws otherwise.
     void check_fence(const Host& target);
 
     const bool has_pdr;

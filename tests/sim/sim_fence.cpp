@@ -17,10 +17,11 @@ class Agent final : public cluster::FenceAgent {
     awaitable<Result<void>> off(MemberName member) override {
         auto& world = process_.world();
         auto& cluster = host_.cluster;
+        // Its host may stand still in the middle of it: nobody looks again then.
+        cluster.check_fence(*cluster.host(member));
         co_await process_.sleep(world.between(50ms, cluster.fence_time));
         if (process_.is_dead()) co_await process_.never();
         if (world.chance(cluster.fence_failures)) co_return failure(ErrorCode::kFenceFailed, "the agent failed");
-        cluster.check_fence(*cluster.host(member));
         cluster.host(member)->cut_power();
         ++cluster.fences;
         if (world.chance(cluster.fence_failures))

@@ -78,7 +78,8 @@ void Host::renew_lease(BootTime begun, BootTime counted) {
     if (has_lapsed && says_lone && !qemus.empty()) ++cluster.lone_lapses;
     if (has_lapsed && !says_lone)
         for (const auto& [pid, qemu] : qemus)
-            to_be_ended_.try_emplace(pid, *lease_end_ + gate::kStopTime + cluster.timing.watchdog + 1s);
+            to_be_ended_.try_emplace(
+                pid, std::max(*lease_end_, machine.thawed()) + gate::kStopTime + cluster.timing.watchdog + 1s);
     lease_end_ = std::max(lease_end_.value_or(begun + cluster.timing.lease), begun + cluster.timing.lease);
     if (!armed_word.says() && armed_word.is_read_back()) lease.watchdog_is_withdrawn();
     lease.renew(counted, now);

@@ -89,9 +89,11 @@ class Machine {
     [[nodiscard]] bool is_frozen() const { return frozen_; }
     void freeze() { frozen_ = true; }
     void thaw() {
-        frozen_ = false;
+        if (std::exchange(frozen_, false)) thawed_ = world_.now();
         for (auto& act : std::exchange(held_back_, {})) world_.after(Duration(0), std::move(act));
     }
+    /// The last time: before that its time stood still.
+    [[nodiscard]] BootTime thawed() const { return thawed_; }
     /// Held back until the thaw.
     void when_thawed(std::function<void()> act) {
         if (frozen_) {
@@ -105,6 +107,7 @@ class Machine {
   private:
     World& world_;
     bool frozen_ = false;
+    BootTime thawed_{};
     std::vector<std::function<void()>> held_back_;
 };
 

@@ -35,6 +35,16 @@ Result<void> all_are_joined(const SystemConfig& config, const json::Object& clus
     return {};
 }
 
+/// Who has gone over to the new volume sees nobody there who has not: a daemon's restart would look like a death.
+Result<void> is_disarmed(const json::Object& cluster) {
+    const auto fencing = json::object(cluster, "fencing");
+    if (!fencing) return std::unexpected(fencing.error());
+    if (!json::boolean_or(*fencing, "armed", true)) return {};
+    return failure(ErrorCode::kFencingDisarmed,
+                   "fencing is armed: members that look at different volumes would fence each other", "",
+                   "ssictl disarm, before; ssictl arm, when every member uses the new volume");
+}
+
 /// Both would be lost with the volume.
 Result<void> nothing_is_recorded(const OpenedPdr& volume) {
     const auto verdicts = pdr::read_verdicts(*volume.disk, volume.cluster.id);
@@ -57,9 +67,12 @@ Result<void> nothing_is_recorded(const OpenedPdr& volume) {
 Result<void> may_move(const OpenedPdr& from, const AskCluster& ask) {
     const auto cluster = ask();
     if (!cluster) return std::unexpected(cluster.error());
-    auto quiet =
-        *cluster ? all_are_joined(from.config, **cluster) : nobody_writes(*from.disk, 4 * from.config.timing.beat);
-    if (!quiet) return quiet;
+    if (*cluster) {
+        if (auto joined = all_are_joined(from.config, **cluster); !joined) return joined;
+        if (auto disarmed = is_disarmed(**cluster); !disarmed) return disarmed;
+    } else if (auto quiet = nobody_writes(*from.disk, 4 * from.config.timing.beat); !quiet) {
+        return quiet;
+    }
     return nothing_is_recorded(from);
 }
 
@@ -113,8 +126,9 @@ Result<std::string> render_pdr_move(const json::Object& document) {
                                    text_of(document, "moved_from"))) +
              "\n" + printable(std::format("  [pdr] device = \"{}\"", text_of(document, "device"))) + "\n";
     return *text + "then: ssictl config push\n" +
-           "then, one member after the other: systemctl restart ssi-guard ssid\n"
-           "Until then the cluster has no PDR: guests run on, nobody is fenced.\n";
+           "then, one member after the other: systemctl restart ssi-guard; systemctl restart ssid\n"
+           "then, when ssictl query ssi shows it readable on all: ssictl arm\n"
+           "Until then guests run on, and nobody is fenced.\n";
 }
 
 }  // namespace ssi::ctl

@@ -1,4 +1,4 @@
-ssi_unit_test(gate_right_table_test gate_right_table_test.cpp LIBS ssi_right_table)
+ssi_unit_test(gate_right_table_test gate_pdr_pass_test.cpp gate_right_table_test.cpp LIBS ssi_right_table)
 ssi_unit_test(gate_lease_test gate_lease_test.cpp LIBS ssi_lease)
 ssi_unit_test(gate_witness_test gate_witness_test.cpp LIBS ssi_lease)
 ssi_unit_test(gate_lock_rpc_test gate_lock_rpc_test.cpp LIBS ssi_lock_rpc)

@@ -273,22 +273,6 @@ def test_a_member_that_was_said_to_be_off_and_is_not_ends_its_guests_when_it_rea
     come_back(two, lone)
 
 
-def test_the_witness_begins_anew_on_a_volume_that_the_pdr_was_moved_to(two: Administrator) -> None:
-    two.lab.lun_create("pdr2", (4 + 2 * 512) << 20)
-    for member in two.lab.members:
-        two.lab.wait(lambda at=member: two.lab.try_exec(at, "test", "-b", "/dev/ssi-lab/pdr2").returncode == 0,
-                     f"{member} to have the new volume", 30, 0.2)
-    for old, new in (("pdr", "pdr2"), ("pdr2", "pdr")):
-        two.move_pdr(f"/dev/ssi-lab/{old}", f"/dev/ssi-lab/{new}")
-        two.lab.wait(lambda: holder(two, "MEMBER1") is not None and voters(two, "MEMBER1") == 3,
-                     "the witness to vote from the new volume", 120, 0.5)
-        at = holder(two, "MEMBER1")
-        assert at is not None and witness_runs(two, at)
-    kill_and_see_the_other_go_on(two, at, "moved")
-    come_back(two, at)
-    two.lab.lun_remove("pdr2")
-
-
 def test_of_three_members_any_may_die_and_the_others_keep_the_majority(three: Administrator) -> None:
     for dead in three.lab.members:
         # Else its death would cost two votes, and the others would have to take it over first.

@@ -204,6 +204,15 @@ TEST_F(SsictlPdr, is_not_moved_with_a_verdict_on_it_nor_while_members_write_and_
     EXPECT_NE(ssictl({"move", other}).errors.find("is writing to"), std::string::npos);
 }
 
+TEST_F(SsictlPdr, is_not_moved_while_the_witness_runs_from_it) {
+    ASSERT_EQ(ssictl({"format"}).status, 0);
+    const auto other = device().string() + "2";
+    std::ofstream(other).close();
+    std::filesystem::resize_file(other, 5 << 20);
+    take_witness(1, "MEMBER1");
+    EXPECT_NE(ssictl({"move", other}).errors.find("the witness is at MEMBER1"), std::string::npos);
+}
+
 TEST_F(SsictlPdr, is_not_moved_to_a_path_that_means_something_else_elsewhere) {
     ASSERT_EQ(ssictl({"format"}).status, 0);
     EXPECT_NE(ssictl({"move", "pdr2"}).errors.find("no absolute path"), std::string::npos);

@@ -58,6 +58,11 @@ Result<void> nothing_is_recorded(const OpenedPdr& volume) {
     const auto locks = pdr::read_locks(*volume.disk, volume.cluster.id);
     if (!locks) return std::unexpected(locks.error());
     const auto lock = pdr::lock_state(locks->blocks);
+    if (lock.latest.witness)
+        return failure(ErrorCode::kPdrForeign,
+                       std::format("the witness is at {}, and its data would stay on {}",
+                                   lock.latest.witness->member.str(), volume.disk->name()),
+                       volume.disk->name(), "first switch it off: witness = false (operator's guide, The witness)");
     if (lock.open || lock.latest.fencing)
         return failure(ErrorCode::kPdrForeign, volume.disk->name() + " has a lock that is being changed",
                        volume.disk->name(), "see ssictl pdr show, and try again in a moment");

@@ -22,9 +22,9 @@ using AskCluster = std::function<Result<std::optional<json::Object>>()>;
 
 /// Takes the present volume out of use and makes the new one the PDR, for whoever's system.toml names it. Refused
 /// (kMemberUnreachable) unless every member of system.toml is Joined, (kFencingDisarmed) while fencing is armed;
-/// without an answer of ssid, (kPdrForeign) when anybody writes to the present volume. Refused (kPdrForeign) when a
-/// verdict or an intent to fence is recorded there, and when anybody writes to the new one. All of that is looked at
-/// again in the last moment. The document is that of show_pdr(), with "moved_from".
+/// without an answer of ssid, (kPdrForeign) when anybody writes to the present volume. Refused (kPdrForeign)
+/// while the witness runs, when a verdict or an intent to fence is recorded there, and when anybody writes to the new
+/// one. All of that is looked at again in the last moment. The document is that of show_pdr(), with "moved_from".
 [[nodiscard]] Result<json::Object> move_pdr(const PdrMove& wanted, const AskCluster& ask);
 
 [[nodiscard]] Result<std::string> render_pdr_move(const json::Object& document);

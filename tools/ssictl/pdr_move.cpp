@@ -45,7 +45,7 @@ Result<void> is_disarmed(const json::Object& cluster) {
                    "ssictl disarm, before; ssictl arm, when every member uses the new volume");
 }
 
-/// Both would be lost with the volume.
+/// All of these would be lost with the volume.
 Result<void> nothing_is_recorded(const OpenedPdr& volume) {
     const auto verdicts = pdr::read_verdicts(*volume.disk, volume.cluster.id);
     if (!verdicts) return std::unexpected(verdicts.error());

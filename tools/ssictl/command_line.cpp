@@ -328,7 +328,8 @@ class CommandLine {
     }
 
     void add_pdr() {
-        auto* pdr = app_.add_subcommand("pdr", "The shared volume of the members' signs of life (works without daemons)");
+        auto* pdr =
+            app_.add_subcommand("pdr", "The shared volume of the members' signs of life (works without daemons)");
         auto* format = pdr->add_subcommand("format", "Make a PDR of the volume; once, on one member");
         format->add_flag("--force", format_pdr_.force, "Although it is not empty: what it holds is lost");
         format->callback([this] {

@@ -219,6 +219,7 @@ cluster::PdrPass Host::read_pdr(std::optional<std::uint64_t> written) {
     if (pdr_fault != PdrFault::kStale) stale_slots_ = cluster.slots;
     cluster::PdrPass pass;
     pass.fresh = false;
+    pass.read = cluster.world.now();
     if (pdr_fault == PdrFault::kUnreadable) return pass;
     const auto& seen = stale_slots_;
     for (const auto& [member, slot] : seen) pass.slots.push_back(slot);

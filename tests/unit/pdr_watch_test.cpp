@@ -114,6 +114,25 @@ TEST(PdrWatch, passes_that_are_not_fresh_and_time_without_passes_prove_nothing_R
     EXPECT_FALSE(asleep.is_dead()) << "we did not look";
 }
 
+TEST(PdrWatch, pass_that_is_heard_of_late_is_as_old_as_its_reading_R4) {
+    Looking at;
+    at.pass_for(5s, true);
+    at.pass_for(13s, false);
+    const auto stands_still = [&] { return at.watch.stands_still(kOther, at.now, 3s); };
+    EXPECT_TRUE(at.is_dead() && stands_still());
+    PdrPass pass;
+    pass.fresh = true;
+    pass.slots = {at.slot};
+    pass.volume = at.volume;
+    pass.read = at.now;
+    at.now += 3s;  // we stood still; the other one may have gone on
+    at.watch.look(pass, at.now);
+    EXPECT_FALSE(at.is_dead() || stands_still() || at.watch.is_readable(at.now));
+    pass.read = at.now;
+    at.watch.look(pass, at.now);
+    EXPECT_TRUE(at.is_dead() && stands_still());
+}
+
 TEST(PdrWatch, member_that_never_wrote_is_not_dead_by_time) {
     Looking at;
     at.pass_for(60s, false);

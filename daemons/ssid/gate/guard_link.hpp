@@ -79,6 +79,8 @@ struct PdrPass {
     bool names_us = false;  ///< One of them is about this boot of this member (SAFETY 6). For the guard itself.
     /// Of the label of the volume that was read: it is another one when that was formatted anew. 0: none was read.
     std::uint64_t volume = 0;
+    /// When the reading of the slots was begun: whoever hears of it late has seen nothing since. None: not known.
+    std::optional<BootTime> read = {};
 };
 
 /// What ssid lets the guard write into this member's slot.

@@ -61,6 +61,7 @@ class Passes {
         pass.volume = volume_.label.volume;
         // SAFETY 6: before anything that would renew the lease.
         if (auto read = read_verdicts(record, pass); !read) return read;
+        pass.read = boot_time();
         const auto slots = pdr::read_slots(*volume_.disk, settings_.cluster);
         if (!slots) return std::unexpected(slots.error());
         for (const auto& [sign, fault] : *slots) {

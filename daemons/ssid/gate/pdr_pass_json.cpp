@@ -70,13 +70,15 @@ json::Object to_json(const cluster::PdrPass& pass) {
                                            {"counter", verdict.counter},
                                            {"run", verdict.run},
                                            {"proof", std::to_underlying(verdict.proof)}});
-    return {{"v", 1},
-            {"event", kPdrPassEvent},
-            {"fresh", pass.fresh},
-            {"fault", pass.fault},
-            {"volume", pass.volume},
-            {"slots", std::move(slots)},
-            {"verdicts", std::move(verdicts)}};
+    json::Object said{{"v", 1},
+                      {"event", kPdrPassEvent},
+                      {"fresh", pass.fresh},
+                      {"fault", pass.fault},
+                      {"volume", pass.volume},
+                      {"slots", std::move(slots)},
+                      {"verdicts", std::move(verdicts)}};
+    if (pass.read) said.emplace("read_ms", pass.read->time_since_epoch().count());
+    return said;
 }
 
 Result<cluster::PdrPass> pdr_pass_from_json(const json::Object& object) {
@@ -88,6 +90,8 @@ Result<cluster::PdrPass> pdr_pass_from_json(const json::Object& object) {
     cluster::PdrPass pass{*fresh, {}, json::text_or(object, "fault", "")};
     // A guard of an earlier version knows of one volume only.
     pass.volume = json::unsigned_number(object, "volume").value_or(0);
+    // Nor does it say when it read.
+    if (const auto read = json::number(object, "read_ms")) pass.read = BootTime(std::chrono::milliseconds(*read));
     for (const auto& value : list->get_array()) {
         auto slot = slot_from_json(value.is_object() ? value.get_object() : json::Object());
         if (!slot) return std::unexpected(slot.error());

@@ -20,7 +20,8 @@ void PdrWatch::look(const PdrPass& pass, BootTime now) {
     }
     if (pass.fresh || mutated(Mutation::kSkipFreshRead)) {
         if (!last_fresh_) passes_.since = now;
-        last_fresh_ = now;
+        // We may hear of it late, having stood still ourselves: it is no newer for that.
+        last_fresh_ = std::min(pass.read.value_or(now), now);
         ++passes_.fresh_passes;
         for (auto& [member, sign] : signs_) ++sign.fresh_passes;
     }

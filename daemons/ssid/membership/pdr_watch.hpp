@@ -42,7 +42,7 @@ class PdrWatch {
     [[nodiscard]] std::optional<std::chrono::milliseconds> age(const MemberName& member, BootTime now) const;
     /// The last pass, and when it came; none before the first.
     [[nodiscard]] const std::optional<PdrPass>& last() const { return last_; }
-    /// A fresh pass came within the last `silence`.
+    /// A fresh pass was read within the last `silence`.
     [[nodiscard]] bool is_readable(BootTime now) const;
 
   private:

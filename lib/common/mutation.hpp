@@ -17,6 +17,10 @@ enum class Mutation {
     kRenewalFromCompletion,      ///< SAFETY 5: a renewal counts from its completion.
     kLoneBeforeReadBack,         ///< SAFETY 3: no lease is needed though the slot may not say LONE yet.
     kLoneForgottenByGuard,       ///< SAFETY 3: a guard that is started again says that its member is not alone.
+    kTimeoutTakenForFailure,     ///< engine.hpp: a move is undone because the commit of its end timed out.
+    kComparePeerStamp,           ///< SAFETY 5: a peer's stamp is compared with the own clock.
+    kWitnessWithoutLock,         ///< SAFETY 16: the witness is started though its lock was not won.
+    kWitnessKeptByLinks,         ///< SAFETY 9: the witness lives on while ssid does, whatever becomes of the slot.
     kTimeAgainstLone,            ///< SAFETY 3: time proves the death of a member whose slot says LONE.
 };
 

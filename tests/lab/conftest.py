@@ -27,8 +27,10 @@ _SESSION = f"t{os.getpid()}"
 def pytest_configure(config: pytest.Config) -> None:
     # Told to end (scripts/test does so when time is up), take the clusters down as at Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    take_down_orphans("t")
+    if not hasattr(config, "workerinput"):  # once, by whom pytest-xdist's workers belong to
+        take_down_orphans("t")
     config.addinivalue_line("markers", "lab: needs root and a cluster of containers on this machine")
+    config.addinivalue_line("markers", "alone: takes the whole machine: no other cluster beside it")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

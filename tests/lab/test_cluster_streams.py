@@ -102,6 +102,7 @@ def test_control_answers_at_once_whichever_channel_slows_to_a_crawl(services: Ad
                 lab.wait(lambda channel=str(channel): is_well(channel), f"channel {channel} to recover", 30, 0.2)
 
 
+@pytest.mark.alone
 def test_ten_thousand_streams_are_open_at_once_and_control_still_answers(services: Administrator) -> None:
     lab = services.lab
     quiet = {member: resident_kib(services, member) for member in ("MEMBER1", "MEMBER2")}

@@ -318,6 +318,36 @@ TEST_F(OneMove, to_a_member_that_dies_as_soon_as_the_guest_runs_there_starts_it_
     EXPECT_EQ(running(), 1);
 }
 
+TEST(MoveBetweenTwo, to_a_member_that_dies_as_soon_as_it_is_done_does_not_leave_the_guest_in_its_own_way) {
+    Cluster cluster(2, 1, true);
+    auto& source = *cluster.hosts[0];
+    auto& destination = *cluster.hosts[1];
+    const auto guest = guest_name(1);
+    int vain_starts = 0;
+    const auto pass = [&](Duration time) {
+        cluster.world.run_until(cluster.world.now() + time, [&] {
+            cluster.check();
+            // The source's libvirt does not hear that it was done, and keeps its QEMU.
+            if (const auto* there = destination.find(guest); there != nullptr && there->executes)
+                cluster.migration_failures = 1;
+            const auto* residency = source.node->view.state().residency(guest);
+            if (residency == nullptr) return;
+            if (residency->home.member == destination.name) destination.cut_power();
+            vain_starts = std::max(vain_starts, residency->attempts);
+        });
+    };
+    for (const auto& host : cluster.hosts) host->boot();
+    pass(30s);
+    cluster.virsh_start(source, guest);
+    pass(5s);
+    cluster.relocate(source, guest, destination.name);
+    pass(60s);
+    EXPECT_FALSE(destination.is_up());
+    ASSERT_NE(source.find(guest), nullptr);
+    EXPECT_TRUE(source.find(guest)->executes);
+    EXPECT_EQ(vain_starts, 0);
+}
+
 TEST_F(OneMove, to_a_member_that_dies_before_the_hand_over_changes_nothing) {
     std::int64_t pid = 0;
     play([&] {

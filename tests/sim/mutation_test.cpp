@@ -23,7 +23,7 @@ struct Fault {
     std::uint64_t step = 1;  ///< Only seeds that are multiples of it: those whose clusters can show it at all.
 };
 
-constexpr std::uint64_t kWithPdr = 2, kWithPdrWithoutAgents = 8,
+constexpr std::uint64_t kWithPdr = 2, kWithPdrWithoutAgents = 8, kWithWitness = 32,
                         kAloneWithoutAgents = 64;  ///< As sim_chance.cpp makes them.
 
 /// Built in while it lives.
@@ -73,6 +73,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Fault{Mutation::kReleaseByNameAlone, "release_by_name_alone"},
                     Fault{Mutation::kReacquireDuringRelocation, "reacquire_during_relocation"},
                     Fault{Mutation::kRenewalFromCompletion, "renewal_from_completion", kWithPdr},
+                    Fault{Mutation::kTimeoutTakenForFailure, "timeout_taken_for_failure"},
+                    Fault{Mutation::kComparePeerStamp, "compare_peer_stamp"},
+                    Fault{Mutation::kWitnessWithoutLock, "witness_without_lock", kWithWitness},
+                    Fault{Mutation::kWitnessKeptByLinks, "witness_kept_by_links", kWithWitness},
                     Fault{Mutation::kLoneBeforeReadBack, "lone_before_read_back", kAloneWithoutAgents},
                     Fault{Mutation::kLoneForgottenByGuard, "lone_forgotten_by_guard", kAloneWithoutAgents},
                     Fault{Mutation::kTimeAgainstLone, "time_against_lone", kAloneWithoutAgents}),

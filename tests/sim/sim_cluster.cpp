@@ -52,7 +52,7 @@ GuestUuid uuid_of(const GuestName& guest) {
 
 Node::Node(Host& host)
     : process(host.cluster.world, host.machine),
-      began(host.cluster.world.now()),
+      began(host.machine.now()),
       agent(sim_fence_agent(host, process)),
       engine(std::make_unique<SimEngine>(host.cluster.store, host.reach, process)),
       guard(sim_guard(host, process)),
@@ -69,7 +69,8 @@ Node::Node(Host& host)
       guests(membership, watch, view, *guard, *hypervisor, host.cluster.timing, process, host.cluster.world.executor()),
       relocations(membership, view, *guard, *hypervisor, *isfc, process, host.cluster.world.executor()) {
     guests.is_moving = [this](const GuestName& guest) { return relocations.is_moving(guest); };
-    membership.on_beat = [this, has_pdr = host.cluster.has_pdr](BootTime begun) {
+    membership.on_beat = [this, &host, has_pdr = host.cluster.has_pdr](BootTime begun) {
+        host.engine_sign.move(host.cluster.world.now(), host.cluster.patience());
         co_spawn(
             process.world().executor(),
             [](Node& node, BootTime at) -> awaitable<void> { static_cast<void>(co_await node.guard->renew(at)); }(
@@ -114,20 +115,21 @@ Host* Cluster::host(const MemberName& name) {
 }
 
 void Cluster::check_fence(const Host& target) {
-    if (!has_pdr || !target.is_up()) return;
+    if (!target.is_up()) return;
     // Of what the last look saw: a pass over a slow disk.
     constexpr Duration kAge = 10s;
     const auto now = world.now();
-    const bool stands = now - target.slot_moved >= timing.fence - timing.beat;
-    if (!stands && now - target.slot_gap_ended > kAge)
-        throw std::logic_error(target.name.str() + " is fenced although its slot moves (R4)");
+    const auto& sign = has_pdr ? target.slot_sign : target.engine_sign;
+    if (now - sign.moved < patience() && now - sign.gap_ended > kAge)
+        throw std::logic_error(std::format("{} is fenced although its {} moves (R4)", target.name.str(),
+                                           has_pdr ? "slot" : "sign in the engine"));
 }
 
 void Cluster::update_majorities() {
     for (const auto& one : hosts) {
         const auto reached = std::ranges::count_if(
             hosts, [&](const auto& other) { return one->is_up() && other->is_up() && one->side == other->side; });
-        const bool has_witness = witness && one->is_up() && witness->votes_for(*one);
+        const bool has_witness = witness && witness->votes_for(*one);
         const auto votes = static_cast<std::size_t>(reached) + (has_witness ? 1 : 0);
         one->reach.has_majority = 2 * votes > hosts.size() + (witness ? 1 : 0);
     }
@@ -215,6 +217,7 @@ void Cluster::check() {
         throw std::runtime_error(std::format("R3: guest {} goes on with a memory older than its disks at {} ms",
                                              stale_memory, world.now().time_since_epoch().count()));
     for (const auto& one : hosts) one->check_lease();
+    if (witness) witness->check();
     executing_.clear();
     for (const auto& one : hosts)
         for (const auto& [pid, qemu] : one->qemus) {

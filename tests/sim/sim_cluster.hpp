@@ -15,6 +15,7 @@
 #include "daemons/ssid/gate/lease.hpp"
 #include "daemons/ssid/gate/right_table.hpp"
 #include "daemons/ssid/gate/slot_word.hpp"
+#include "daemons/ssid/gate/witness_lease.hpp"
 #include "daemons/ssid/guests/guests.hpp"
 #include "daemons/ssid/membership/lone_keeper.hpp"
 #include "daemons/ssid/relocation/relocations.hpp"
@@ -88,10 +89,10 @@ class Host {
     int side = 0;  ///< Hosts of different sides do not reach each other.
     gate::RightTable rights;
     gate::Lease lease;
+    gate::WitnessLease witness_lease;
     gate::SlotWord armed_word{false};  ///< What its slot says of its watchdog.
     gate::SlotWord lone_word{false};   ///< And of being alone.
     std::optional<bool> alone;         ///< What ssid says of that; none: it is away.
-    BootTime booted{};
     SimWatchdog watchdog = SimWatchdog::kNone;
     /// The device, or the supervisor: gone, and whatever was armed with it. Not while the machine stands still.
     void break_watchdog();
@@ -104,9 +105,18 @@ class Host {
     Process* libvirtd = nullptr;    ///< Goes on when ssid crashes.
     Process* guard = nullptr;       ///< So does the guard, which beats on the PDR.
     PdrFault pdr_fault = PdrFault::kNone;
-    Duration pdr_delay{2500};   ///< Of each read and write at most, while it is slow.
-    BootTime slot_moved{};      ///< When its slot moved last.
-    BootTime slot_gap_ended{};  ///< When it began to move again after it had stood still for the silence.
+    Duration pdr_delay{2500};  ///< Of each read and write at most, while it is slow.
+    /// A sign of life, by the world's clock.
+    struct Sign {
+        BootTime moved{};      ///< The last time.
+        BootTime gap_ended{};  ///< When it began to move again after it had stood still for long enough to be fenced.
+        void move(BootTime now, Duration gap) {
+            if (now - moved >= gap) gap_ended = now;
+            moved = now;
+        }
+    };
+    Sign slot_sign;
+    Sign engine_sign;  ///< As far as it knows itself: of beats whose commit was answered.
     std::optional<Incarnation> boot_record;
     Node* node = nullptr;
 
@@ -115,6 +125,7 @@ class Host {
     cluster::PdrPass read_pdr(std::optional<std::uint64_t> written);
     void write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& written, bool says_armed, bool says_lone);
     void judge_lone();
+    void watch_witness();
     void tell_ssid(const cluster::PdrPass& pass);
     boost::asio::awaitable<void> wait_for_disk(Process& process);
     boost::asio::awaitable<void> keep_lease(Process& process);
@@ -179,10 +190,14 @@ class Cluster {
     [[nodiscard]] Host* host(const MemberName& name);
 
     /// R1, counted: instances of a guest whose CPUs run, frozen machines included. Throws when there are two, or when
-    /// one went on with a memory older than its disks.
+    /// one went on with a memory older than its disks; and (R3) when the witness runs twice.
     void check();
-    /// R4: a fence agent is asked only after the host's slot stood still too. Throws otherwise.
+    /// R4: a fence agent is asked only after the host's slot, or without a PDR its sign in the engine, stood still.
+    /// Throws otherwise.
     void check_fence(const Host& target);
+
+    /// How long a sign stands still before its member is fenced, at least.
+    [[nodiscard]] Duration patience() const { return (has_pdr ? timing.fence : timing.silence) - timing.beat; }
 
     const bool has_pdr;
     std::map<MemberName, cluster::SlotSign> slots;  ///< The PDR.

@@ -17,12 +17,18 @@ using boost::asio::detached;
 
 namespace {
 
+constexpr int kWorstClock = 10'000;     ///< Millionths: a hundred times as bad as a real one.
+constexpr Duration kWithoutSsid = 30s;  ///< As ssi-guard's main gives it.
 constexpr Duration kLatestDeath = 20s;  ///< Of a QEMU that hangs in the kernel, after it was killed.
 
 }  // namespace
 
 Host::Host(Cluster& owner, MemberName own)
-    : cluster(owner), name(std::move(own)), machine(owner.world), lease(owner.timing.lease) {}
+    : cluster(owner),
+      name(std::move(own)),
+      machine(owner.world),
+      lease(owner.timing.lease),
+      witness_lease({owner.timing.lease, kWithoutSsid}, machine.now()) {}
 Host::~Host() = default;
 
 bool Host::reaches(const Host& other) const {
@@ -48,7 +54,7 @@ void Host::boot() {
     ++boots_;
     rights = gate::RightTable();
     boot_record.reset();
-    machine.thaw();
+    machine.power_on(cluster.world.between(5s, 60s), cluster.world.number(2 * kWorstClock + 1) - kWorstClock);
     migrating.clear();
     cluster.libvirtds.push_back(std::make_unique<Process>(cluster.world, machine));
     libvirtd = cluster.libvirtds.back().get();
@@ -56,12 +62,12 @@ void Host::boot() {
     start_ssid();
     if (!cluster.has_pdr) return;
     lease = gate::Lease(cluster.timing.lease);
+    witness_lease = gate::WitnessLease({cluster.timing.lease, kWithoutSsid}, machine.now());
     lease_end_.reset();
     to_be_ended_.clear();
     armed_word = gate::SlotWord(is_armed());
     lone_word = gate::SlotWord(false);
     alone.reset();
-    booted = cluster.world.now();
     feed_watchdog();
     cluster.guards.push_back(std::make_unique<Process>(cluster.world, machine));
     guard = cluster.guards.back().get();
@@ -71,7 +77,7 @@ void Host::boot() {
 
 void Host::renew_lease(BootTime begun, BootTime counted) {
     if (!cluster.has_pdr) return;
-    const auto now = cluster.world.now();
+    const auto now = machine.now();
     const bool has_lapsed = lease_end_ && now >= *lease_end_;
     // SAFETY 3: nobody counts on its end.
     const bool says_lone = cluster.slots.contains(name) && cluster.slots.at(name).lone;
@@ -87,12 +93,12 @@ void Host::renew_lease(BootTime begun, BootTime counted) {
 
 /// As gate::LeaseKeeper.
 void Host::judge_lone() {
-    lone_word.say(lease.judge_lone(alone, lone_word, cluster.world.now()));
+    lone_word.say(lease.judge_lone(alone, lone_word, machine.now()));
 }
 
 void Host::check_lease() {
     if (to_be_ended_.empty()) return;
-    const auto now = cluster.world.now();
+    const auto now = machine.now();
     // Nothing resets this host: a QEMU may hang for as long as it likes, and for a machine that stands still time does.
     const bool has_time = machine.is_frozen() || !is_armed() || fed_ == BootTime{};
     std::erase_if(to_be_ended_, [&](auto& item) {
@@ -106,7 +112,7 @@ void Host::check_lease() {
 }
 
 Result<void> Host::may_admit() const {
-    if (!cluster.has_pdr || lease.admits(cluster.world.now())) return {};
+    if (!cluster.has_pdr || lease.admits(machine.now())) return {};
     return failure(ErrorCode::kDoorClosed, "no lease");
 }
 
@@ -119,16 +125,27 @@ awaitable<void> Host::keep_lease(Process& process) {
             stop_writers();
         }
         if (lease.may_feed(now)) feed_watchdog();
+        watch_witness();
         auto next = cluster.timing.beat;
         if (const auto deadline = lease.deadline(); deadline && !lease.is_lone())
+            next = std::clamp(Duration(*deadline - now), Duration(1), next);
+        if (const auto deadline = witness_lease.deadline())
             next = std::clamp(Duration(*deadline - now), Duration(1), next);
         co_await process.sleep(next);
         if (process.is_dead()) co_await process.never();
     }
 }
 
+/// As gate::WitnessGuard.
+void Host::watch_witness() {
+    if (!cluster.witness) return;
+    witness_lease.attend(node != nullptr, machine.now());
+    if (witness_lease.must_end(cluster.witness->runs_on(*this), machine.now())) cluster.witness->end_on(*this);
+}
+
 void Host::stop_writers() {
     rights.outlive();
+    if (cluster.witness) cluster.witness->end_on(*this);
     auto& world = cluster.world;
     // A QEMU that hangs in the kernel dies late.
     const bool hangs = world.chance(cluster.late_deaths) && !is_helpless();
@@ -194,6 +211,10 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
         if (process.is_dead()) co_await process.never();
         const bool late = mutated(Mutation::kRenewalFromCompletion);
         if (pass.renewed) renew_lease(*pass.renewed, late ? process.now() : *pass.renewed);
+        if (cluster.witness && pass.renewed) {
+            watch_witness();
+            witness_lease.renew(*pass.renewed, machine.now());
+        }
         if (pass.fresh) judge_lone();
         tell_ssid(pass);
         if (cluster.witness) cluster.witness->look(*this, pass);
@@ -202,7 +223,7 @@ awaitable<void> Host::beat_on_pdr(Process& process) {
 
 void Host::tell_ssid(const cluster::PdrPass& pass) {
     if (node == nullptr) return;
-    const auto now = cluster.world.now();
+    const auto now = machine.now();
     node->pdr.look(pass, now);
     node->describe();
     if (!node->membership.life() || !node->membership.has_majority()) return;
@@ -219,7 +240,7 @@ cluster::PdrPass Host::read_pdr(std::optional<std::uint64_t> written) {
     if (pdr_fault != PdrFault::kStale) stale_slots_ = cluster.slots;
     cluster::PdrPass pass;
     pass.fresh = false;
-    pass.read = cluster.world.now();
+    pass.read = machine.now();
     if (pdr_fault == PdrFault::kUnreadable) return pass;
     const auto& seen = stale_slots_;
     for (const auto& [member, slot] : seen) pass.slots.push_back(slot);
@@ -233,8 +254,7 @@ cluster::PdrPass Host::read_pdr(std::optional<std::uint64_t> written) {
 
 void Host::write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& written, bool says_armed, bool says_lone) {
     if (pdr_fault == PdrFault::kUnreadable) return;
-    const auto now = cluster.world.now();
-    begun_ = now;
+    begun_ = machine.now();
     if (pdr_fault == PdrFault::kUnwritable) {
         written.reset();
         pass.fresh = false;
@@ -250,14 +270,14 @@ void Host::write_pdr(cluster::PdrPass& pass, std::optional<std::uint64_t>& writt
                            watchdog == SimWatchdog::kSoft ? pdr::WatchdogKind::kSoft : pdr::WatchdogKind::kHardware,
                            says_armed,
                            says_lone};
-    if (now - slot_moved >= cluster.timing.fence - cluster.timing.beat) slot_gap_ended = now;
-    slot_moved = now;
+    slot_sign.move(cluster.world.now(), cluster.patience());
 }
 
 void Host::cut_power() {
     if (!up_) return;
     up_ = false;
     qemus.clear();
+    if (cluster.witness) cluster.witness->end_on(*this);
     rights = gate::RightTable();
     boot_record.reset();
     machine.forget();
@@ -297,6 +317,9 @@ void Host::restart_guard() {
     lease = gate::Lease(cluster.timing.lease);
     lease.remember(kept);
     lease.watchdog_works(is_armed());
+    const auto kept_for_witness = witness_lease.memory();
+    witness_lease = gate::WitnessLease({cluster.timing.lease, kWithoutSsid}, machine.now());
+    witness_lease.remember(kept_for_witness);
     lone_word = gate::SlotWord(lease.is_lone() && !mutated(Mutation::kLoneForgottenByGuard));
     if (node != nullptr) node->describe();
     if (node != nullptr) node->guests.poke();

@@ -80,19 +80,37 @@ class World {
     std::mt19937_64 random_;
 };
 
-/// One machine's ability to act. What it waits for is held back while it is frozen and lost when it dies: its
-/// coroutines then never go on.
+/// One machine's ability to act, and its clock. What it waits for is held back while it is frozen and lost when it
+/// dies: its coroutines then never go on.
 class Machine {
   public:
     explicit Machine(World& world) : world_(world) {}
 
+    /// Its daemons start `uptime` after the kernel. The clock is fast by so many millionths (or slow) until the next
+    /// boot.
+    void power_on(Duration uptime, int millionths_fast) {
+        booted_ = world_.now();
+        uptime_ = uptime;
+        millionths_fast_ = millionths_fast;
+        frozen_ = false;
+        thawed_ = {};
+    }
+    /// CLOCK_BOOTTIME: it goes on while the machine is frozen. Any two machines show different times.
+    [[nodiscard]] BootTime now() const {
+        const auto passed = (world_.now() - booted_).count();
+        return BootTime(uptime_ + Duration(passed + passed * millionths_fast_ / kMillion));
+    }
+    /// How long a wait by its clock takes.
+    [[nodiscard]] Duration takes(Duration wait) const {
+        return Duration((wait.count() * kMillion + kMillion + millionths_fast_ - 1) / (kMillion + millionths_fast_));
+    }
     [[nodiscard]] bool is_frozen() const { return frozen_; }
     void freeze() { frozen_ = true; }
     void thaw() {
-        if (std::exchange(frozen_, false)) thawed_ = world_.now();
+        if (std::exchange(frozen_, false)) thawed_ = now();
         for (auto& act : std::exchange(held_back_, {})) world_.after(Duration(0), std::move(act));
     }
-    /// The last time: before that its time stood still.
+    /// The last time, by its clock: before that nothing was done.
     [[nodiscard]] BootTime thawed() const { return thawed_; }
     /// Held back until the thaw.
     void when_thawed(std::function<void()> act) {
@@ -105,7 +123,12 @@ class Machine {
     void forget() { held_back_.clear(); }
 
   private:
+    static constexpr std::int64_t kMillion = 1'000'000;
+
     World& world_;
+    BootTime booted_{};
+    Duration uptime_{0};
+    int millionths_fast_ = 0;
     bool frozen_ = false;
     BootTime thawed_{};
     std::vector<std::function<void()>> held_back_;
@@ -132,10 +155,10 @@ class Process final : public Clock {
   public:
     Process(World& world, Machine& machine) : world_(world), machine_(machine) {}
 
-    [[nodiscard]] BootTime now() const override { return world_.now(); }
+    [[nodiscard]] BootTime now() const override { return machine_.now(); }
 
     boost::asio::awaitable<void> sleep(Duration duration) override {
-        co_await suspended([this, duration](World::Sleeper sleeper) { wake_after(duration, sleeper); });
+        co_await suspended([this, duration](World::Sleeper sleeper) { wake_after(machine_.takes(duration), sleeper); });
     }
     /// As that of Clock, but one suspension instead of two coroutines and a race between them.
     boost::asio::awaitable<void> wait_change(Notifier& notifier, std::uint64_t seen, Duration duration) override {
@@ -143,7 +166,7 @@ class Process final : public Clock {
         Notifier::Ticket ticket{};
         co_await suspended([this, duration, &notifier, &ticket](World::Sleeper sleeper) {
             ticket = wake_at_change(notifier, sleeper);
-            wake_after(duration, sleeper);
+            wake_after(machine_.takes(duration), sleeper);
         });
         if (notifier.count() == seen) notifier.forget(ticket);
     }

@@ -333,6 +333,20 @@ TEST_F(WatchingWithPdr, who_never_wrote_a_slot_stands_still) {
     EXPECT_EQ(both_.silent(), std::set{member("MEMBER2")});
 }
 
+TEST_F(Watching, after_a_gap_of_our_own_nothing_is_known_until_it_was_seen_anew_R4) {
+    pass(2000ms, {"MEMBER2", "MEMBER3"});
+    pass(3500ms, {"MEMBER3"});
+    EXPECT_TRUE(watch_.is_silent(member("MEMBER2"), now_));
+    EXPECT_TRUE(watch_.stands_still(at_.state(), member("MEMBER2"), now_));
+    now_ += 60s;  // we stood still; the mirror of the state is as it was
+    EXPECT_FALSE(watch_.is_silent(member("MEMBER2"), now_));
+    EXPECT_FALSE(watch_.stands_still(at_.state(), member("MEMBER2"), now_));
+    pass(2500ms, {"MEMBER3"});
+    EXPECT_FALSE(watch_.is_silent(member("MEMBER2"), now_));
+    pass(1000ms, {"MEMBER3"});
+    EXPECT_TRUE(watch_.is_silent(member("MEMBER2"), now_));
+}
+
 TEST_F(Watching, time_in_which_we_had_no_majority_does_not_count_R4) {
     pass(2000ms, {"MEMBER2", "MEMBER3"});
     now_ += 60s;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <ranges>
 
+#include "lib/common/mutation.hpp"
+
 namespace ssi::cluster {
 namespace {
 
@@ -73,6 +75,8 @@ WitnessSeat witness_seat(const std::vector<Seat>& seats) {
 }
 
 WitnessStep plan_witness(const WitnessSituation& situation) {
+    if (mutated(Mutation::kWitnessWithoutLock) && situation.lock.data)
+        return situation.runs ? WitnessStep::kNothing : WitnessStep::kStart;
     const auto& holder = situation.lock.witness;
     const bool is_ours = holder && holder->slot == situation.own;
     if (!is_ours && situation.runs) return WitnessStep::kStop;

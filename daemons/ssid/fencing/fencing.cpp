@@ -80,7 +80,8 @@ boost::asio::awaitable<void> Fencing::fence(MemberName target, Revision alive_se
 
 /// Now, for T_fence; or, of one that was not seen alive since this ssid began to look, for the whole silence.
 bool Fencing::shows_no_sign(const MemberName& target) const {
-    return watch_.silent().contains(target) || watch_.stands_still(view_.state(), target, clock_.now());
+    const auto now = clock_.now();
+    return watch_.is_silent(target, now) || watch_.stands_still(view_.state(), target, now);
 }
 
 std::unexpected<Error> Fencing::is_alive(const MemberName& target) const {

@@ -1,5 +1,7 @@
 #include "daemons/ssid/gate/witness_lease.hpp"
 
+#include "lib/common/mutation.hpp"
+
 namespace ssi::gate {
 
 void WitnessLease::attend(bool is_there, BootTime now) {
@@ -7,6 +9,7 @@ void WitnessLease::attend(bool is_there, BootTime now) {
         alone_since_.reset();
     else if (!alone_since_)
         alone_since_ = now;
+    if (is_there && mutated(Mutation::kWitnessKeptByLinks)) lease_.renew(now, now);
 }
 
 bool WitnessLease::must_end(bool runs, BootTime now) {

@@ -270,10 +270,15 @@ boost::asio::awaitable<Result<void>> Guests::restart_lost(Right right) {
 boost::asio::awaitable<Result<void>> Guests::reconcile_stray(Right right) {
     if (right.state == RightState::kGranted || right.state == RightState::kLost)
         co_return co_await guard_.revoke(right.guest, right.run, false);
-    // R1: the cluster does not count on this QEMU. One that was paused for a move may stay for libvirt to end.
+    // R1: the cluster does not count on this QEMU. One that was paused for a move may stay for libvirt to end, unless
+    // the guest is to be started anew here: its new home has died.
     const auto since = stray_since_.try_emplace(right.run, clock_.now()).first->second;
     const bool paused = right.state == RightState::kHandedOver || right.state == RightState::kRegistered;
-    if (paused && clock_.now() - since < kStrayGrace) co_return Result<void>{};
+    const auto& life = membership_.life();
+    const auto* residency = view_.state().residency(right.guest);
+    const bool is_in_the_way =
+        life && residency != nullptr && residency->phase == Phase::kPending && residency->home == *life;
+    if (paused && !is_in_the_way && clock_.now() - since < kStrayGrace) co_return Result<void>{};
     log::error(std::format("guest {} has a QEMU here that the cluster knows nothing of: killing it", right.guest.str()),
                {{"SSI_GUEST", right.guest.str()}});
     co_return co_await guard_.revoke(right.guest, right.run, true);
@@ -288,6 +293,11 @@ boost::asio::awaitable<Result<void>> Guests::resolve_incoming(GuestName guest, R
     auto committed = co_await view_.commit([&](const ClusterState& state) {
         return done ? decide_done(state, guest, relocation.run) : decide_abort(state, guest, relocation.run);
     });
+    if (!committed && done && mutated(Mutation::kTimeoutTakenForFailure)) {
+        static_cast<void>(co_await guard_.revoke(guest, relocation.run, true));
+        committed = co_await view_.commit(
+            [&](const ClusterState& state) { return decide_abort(state, guest, relocation.run); });
+    }
     if (!committed) co_return committed;
     cancelled_.erase(relocation.run);
     log::notice(std::format("relocation of guest {} to this member: {}", guest.str(), done ? "done" : "undone"),

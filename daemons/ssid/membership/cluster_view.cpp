@@ -7,6 +7,7 @@
 
 #include "daemons/ssid/state/record_keys.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/mutation.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -96,7 +97,9 @@ boost::asio::awaitable<Result<void>> ClusterView::commit(Decision decide) {
             apply_own(*transaction, result->revision);
             co_return Result<void>{};
         }
-        if (!result && result.error().code != ErrorCode::kOutcomeUnknown) co_return std::unexpected(result.error());
+        const bool may_have_happened = !result && result.error().code == ErrorCode::kOutcomeUnknown;
+        if (!result && (!may_have_happened || mutated(Mutation::kTimeoutTakenForFailure)))
+            co_return std::unexpected(result.error());
         // First trust the watch to bring what we lost against; then, and after an unknown outcome, look for ourselves.
         if (result && attempt % 2 == 0) {
             co_await clock_.wait_change(any_change_, seen, kMirrorLag);

@@ -6,6 +6,7 @@
 
 #include "daemons/ssid/state/member_rules.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/mutation.hpp"
 
 namespace ssi::cluster {
 
@@ -124,7 +125,9 @@ boost::asio::awaitable<Result<MemberLife>> Membership::rejoin(Incarnation incarn
 }
 
 boost::asio::awaitable<Result<void>> Membership::beat(const MemberLife& life) {
-    const auto number = ++beats_;
+    auto number = ++beats_;
+    if (mutated(Mutation::kComparePeerStamp))
+        number = static_cast<std::uint64_t>(clock_.now().time_since_epoch().count());
     co_return co_await view_.commit(
         [life, number](const ClusterState& state) { return decide_alive(state, life, number); });
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemons/ssid/state/record_keys.hpp"
+#include "lib/common/mutation.hpp"
 
 namespace ssi::cluster {
 
@@ -15,6 +16,14 @@ PeerWatch::PeerWatch(MemberName own, const TimingConfig& timing, const PdrWatch*
       pdr_(pdr) {}
 
 void PeerWatch::look(const ClusterState& state, BootTime now) {
+    // We stood still ourselves, or had no majority: what we know of the others is from before that, and so may be the
+    // mirror of the state at this first look.
+    if (!is_awake(now))
+        for (auto& [name, sign] : signs_) {
+            sign.since = now;
+            sign.own_beats = 0;
+        }
+    beaten_ = now;
     look(state, now, 1);
 }
 
@@ -35,19 +44,30 @@ void PeerWatch::look(const ClusterState& state, BootTime now, int own_beats) {
         const auto found = state.alive().find(name);
         const auto modified = found == state.alive().end() ? Revision{} : found->second.modified;
         auto [sign, is_new] = signs_.try_emplace(name, Sign{modified, now});
-        if (!is_new && sign->second.modified != modified) {
+        if (!is_new && sign->second.modified != modified)
             sign->second = {modified, now, 0, true};
-            continue;
-        }
-        sign->second.own_beats += own_beats;
-        if (!still_for(sign->second, sign->second.seen_moving ? patience_ : boot_grace_, now)) continue;
+        else
+            sign->second.own_beats += own_beats;
+        bool is_still = still_for(sign->second, sign->second.seen_moving ? patience_ : boot_grace_, now);
+        if (mutated(Mutation::kComparePeerStamp))
+            is_still = found != state.alive().end() &&
+                       now - BootTime(std::chrono::milliseconds(found->second.value.beat)) >= patience_;
+        if (!is_still) continue;
         unheard_.insert(name);
         if (pdr_ == nullptr || pdr_->stands_still(name, now, patience_)) silent_.insert(name);  // SAFETY 14
     }
 }
 
 bool PeerWatch::still_for(const Sign& sign, std::chrono::milliseconds time, BootTime now) const {
-    return now - sign.since >= time && sign.own_beats * beat_ >= time;
+    return is_awake(now) && now - sign.since >= time && sign.own_beats * beat_ >= time;
+}
+
+bool PeerWatch::is_awake(BootTime now) const {
+    return beaten_ && now - *beaten_ < silence_;
+}
+
+bool PeerWatch::is_silent(const MemberName& member, BootTime now) const {
+    return is_awake(now) && silent_.contains(member);
 }
 
 bool PeerWatch::stands_still(const ClusterState& state, const MemberName& member, BootTime now) const {

@@ -15,7 +15,7 @@
 namespace ssi::cluster {
 
 /// Pure but for the time that is passed in. Time in which we ourselves had no majority never counts against others:
-/// only committed beats of our own make it pass.
+/// only committed beats of our own make it pass, and after a gap in them it begins anew.
 class PeerWatch {
   public:
     /// `timing`: beat, silence, fence, boot. `pdr`: of a cluster that has one; must outlive this.
@@ -32,6 +32,8 @@ class PeerWatch {
     [[nodiscard]] const std::set<MemberName>& unheard() const { return unheard_; }
     /// Those of them whose slot on the PDR, if the cluster has one, stands still too: to be fenced (SAFETY 14, R4).
     [[nodiscard]] const std::set<MemberName>& silent() const { return silent_; }
+    /// It was at the last look, and that is not older than the silence: else we stood still, and know nothing.
+    [[nodiscard]] bool is_silent(const MemberName& member, BootTime now) const;
     /// Time since the sign of a member last changed in our eyes; none if it never did.
     [[nodiscard]] std::optional<std::chrono::milliseconds> age(const MemberName& member, BootTime now) const;
     /// We watched it for `silence` with the majority, and it did not move, nor has it in this state, nor does its slot
@@ -52,6 +54,7 @@ class PeerWatch {
         bool seen_moving = false;
     };
     [[nodiscard]] bool still_for(const Sign& sign, std::chrono::milliseconds time, BootTime now) const;
+    [[nodiscard]] bool is_awake(BootTime now) const;
 
     void look(const ClusterState& state, BootTime now, int own_beats);
 
@@ -60,6 +63,7 @@ class PeerWatch {
     std::chrono::milliseconds silence_;
     std::chrono::milliseconds patience_;  ///< Until one that was seen alive is unheard.
     std::chrono::milliseconds boot_grace_;
+    std::optional<BootTime> beaten_;  ///< When we looked after an own beat, the last time.
     std::map<MemberName, Sign> signs_;
     std::set<MemberName> unheard_;
     std::set<MemberName> silent_;

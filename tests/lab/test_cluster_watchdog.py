@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from administrator import Administrator
+from fence_agent import no_fence_agent
 
 
 @pytest.fixture
@@ -13,17 +14,12 @@ def admin(joined: Administrator) -> Iterator[Administrator]:
     for member in joined.lab.members:
         joined.lab.wait(lambda at=member: joined.document(at, "query", "ssi")["pdr"]["readable"],
                         f"the PDR to be readable at {member}", 30, 0.2)
-        joined.lab.exec(member, "mv", "/usr/sbin/fence_ssi_lab", "/usr/sbin/fence_ssi_lab.away")
-    yield joined
-    for member in joined.lab.members:
-        if joined.lab.power(member) == "paused":
-            joined.lab.resume(member)
-    joined.lab.boot(*(name for name in joined.lab.members if joined.lab.power(name) == "off"))
+    with no_fence_agent(joined.lab):
+        yield joined
     for member in joined.lab.members:
         joined.lab.watchdog_heal(member)
         for lun in joined.lab.member(member).luns.faults():
             joined.lab.lun_heal(member, lun)
-        joined.lab.exec(member, "mv", "/usr/sbin/fence_ssi_lab.away", "/usr/sbin/fence_ssi_lab")
 
 
 def reason(admin: Administrator, member: str, of: str) -> str:

@@ -7,6 +7,7 @@
 #include "lib/common/plain_text.hpp"
 #include "lib/common/text_file.hpp"
 #include "lib/common/toml_nesting.hpp"
+#include "lib/common/word_list.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 namespace ssi {
@@ -30,6 +31,11 @@ TEST(PlainText, is_not_what_controls_a_terminal_or_is_no_utf8) {
 TEST(PlainText, is_made_of_other_text) {
     EXPECT_EQ(plain_text("Gr\u00fc\u00dfe"), "Gr\u00fc\u00dfe");
     EXPECT_EQ(plain_text("a\nb\xff"), "a?b?");
+}
+
+TEST(WordList, has_each_word_once_in_the_order_in_which_they_come) {
+    EXPECT_EQ(distinct_words(""), "");
+    EXPECT_EQ(distinct_words(" ssid ssi-guard  isfcd ssid ssi "), "ssid ssi-guard isfcd ssi");
 }
 
 TEST(TextFile, is_read_as_a_whole_and_may_be_empty) {

@@ -2,15 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <optional>
 #include <sstream>
 #include <utility>
 
 #include "tools/ssictl/config_verbs.hpp"
-#include "tools/ssictl/engine_rendering.hpp"
+#include "tools/ssictl/engine_verbs.hpp"
+#include "tools/ssictl/link_verbs.hpp"
 #include "tools/ssictl/member_verbs.hpp"
+#include "tools/ssictl/pdr_verbs.hpp"
 
 namespace ssi::ctl {
 namespace {
@@ -21,7 +22,6 @@ constexpr auto kQuick = 10s;
 constexpr auto kStart = 120s;  // ssid gives up after 60 s
 constexpr auto kMove = 2h;     // ssid gives up after 1 h
 constexpr auto kTest = 10min;  // each agent ends within its timeout_s
-constexpr auto kForce = 10min;
 
 constexpr int kUsage = 2;
 
@@ -47,7 +47,7 @@ class CommandLine {
         add_relocate();
         add_member();
         add_fencing();
-        add_islink();
+        links_.add(app_, command_);
         app_.add_subcommand("reload", "isfcd of this member reads system.toml, isfc.d and certificates again")
             ->callback([this] {
                 command_ = DaemonCall{
@@ -55,8 +55,8 @@ class CommandLine {
             });
         config_.add(app_, command_);
         add_authority();
-        add_pdr();
-        add_engine();
+        pdr_.add(app_, command_);
+        engine_.add(app_, command_);
         add_drill();
         app_.add_subcommand("version", "Print the version")->callback([this] { command_ = PrintVersion{}; });
     }
@@ -218,80 +218,6 @@ class CommandLine {
         for (auto* verb : {disarm, on}) verb->add_option("--why", why_, "For those who see it in ssictl query ssi");
     }
 
-    CLI::App* isfcd_call(CLI::App* group, const std::string& name, const std::string& description,
-                         std::function<std::pair<std::string, std::vector<std::string>>()> method) {
-        auto* verb = group->add_subcommand(name, description);
-        verb->callback([this, method = std::move(method)] {
-            auto [called, arguments] = method();
-            command_ = DaemonCall{.daemon = Daemon::kIsfcd,
-                                  .method = std::move(called),
-                                  .arguments = std::move(arguments),
-                                  .timeout = kQuick,
-                                  .render = render_channel};
-        });
-        verb->add_option("CHANNEL", channel_, "Name of the channel")->required();
-        verb->add_option("--peer", member_, "The member at its other end; needed where several links have that name");
-        return verb;
-    }
-
-    void add_islink() {
-        auto* islink = app_.add_subcommand("islink", "Links to other members and their channels");
-        auto* list = islink->add_subcommand("list", "A line for each channel");
-        list->add_flag("--names", names_only_, "Only the names of the peers, one a line, for scripts");
-        list->callback([this] {
-            command_ = DaemonCall{.daemon = Daemon::kIsfcd,
-                                  .method = "Query",
-                                  .timeout = kQuick,
-                                  .render = names_only_ ? render_link_members : render_links};
-        });
-        auto* show = islink->add_subcommand("show", "All there is to say of them, and of the certificates");
-        show->add_option("MEMBER", show_.member, "The link to this member; default: all");
-        show->add_flag("--streams", show_.streams, "Its streams instead; wants a MEMBER");
-        show->callback([this] {
-            if (show_.streams && show_.member.empty()) throw CLI::RequiredError("MEMBER");
-            command_ = show_;
-        });
-        add_watch(islink);
-        auto* activate =
-            isfcd_call(islink, "activate", "Bring a channel back, or add one that system.toml has not",
-                       [this]() -> std::pair<std::string, std::vector<std::string>> {
-                           if (own_address_.empty()) return {"Activate", {member_, channel_}};
-                           return {"AddChannel", {member_, channel_, own_address_, peer_address_, interface_, port_}};
-                       });
-        auto* own = activate->add_option("--own-address", own_address_, "A new channel: address of this member");
-        auto* peer = activate->add_option("--peer-address", peer_address_, "A new channel: address of the peer");
-        own->needs(peer)->needs(activate->get_option("--peer"));
-        peer->needs(own);
-        activate->add_option("--interface", interface_, "A new channel: bind it to this interface")->needs(own);
-        activate->add_option("--port", port_, "A new channel: port at the member with the higher slot; default: 7700")
-            ->needs(own);
-        activate->footer(
-            "A new channel has to be added on both members, under the same name. It lasts until isfcd restarts; to\n"
-            "keep it, write it into system.toml.\nExample:\n"
-            "  ssictl islink activate fast --peer MEMBER2 --own-address 10.9.0.1 --peer-address 10.9.0.2");
-        auto* deactivate = isfcd_call(islink, "deactivate", "Take a channel down; it stays down until it is activated",
-                                      [this]() -> std::pair<std::string, std::vector<std::string>> {
-                                          return {"Deactivate", {member_, channel_, yes_ ? "force" : ""}};
-                                      });
-        deactivate->add_flag("--force", yes_, "Also the last channel that works");
-        deactivate->footer(
-            "What is deactivated stays so over a reload, but not over a restart of isfcd. A channel that was added at\n"
-            "run time is gone.");
-    }
-
-    void add_watch(CLI::App* islink) {
-        auto* watch = islink->add_subcommand("watch", "What the channels carry, again and again");
-        watch->add_option("MEMBER", watch_.member, "The link to this member; default: all");
-        watch->add_option("--interval", interval_s_, "Seconds between two looks")
-            ->capture_default_str()
-            ->check(CLI::Range(0.1, 3600.0));
-        watch->add_option("--count", watch_.count, "End after so many; default: never");
-        watch->callback([this] {
-            watch_.interval = std::chrono::milliseconds(std::llround(interval_s_ * 1000));
-            command_ = watch_;
-        });
-    }
-
     void add_authority() {
         auto* authority =
             app_.add_subcommand("ca", "The keys by which members know each other (files; needs no daemon)");
@@ -327,69 +253,6 @@ class CommandLine {
             "Then ca.crt, MEMBER.crt and MEMBER.key go to /etc/ssi/pki of that member. ca.key stays where it is.");
     }
 
-    void add_pdr() {
-        auto* pdr =
-            app_.add_subcommand("pdr", "The shared volume of the members' signs of life (works without daemons)");
-        auto* format = pdr->add_subcommand("format", "Make a PDR of the volume; once, on one member");
-        format->add_flag("--force", format_pdr_.force, "Although it is not empty: what it holds is lost");
-        format->callback([this] {
-            format_pdr_.place = pdr_;
-            command_ = format_pdr_;
-        });
-        format->footer("A volume to which a member writes at this moment is never formatted.");
-        auto* show = pdr->add_subcommand("show", "Whose volume it is, and what each member wrote last");
-        show->callback([this] { command_ = ShowPdr{pdr_, false}; });
-        auto* check = pdr->add_subcommand("check", "The same, and every fault; exit status 1 if there is one");
-        check->callback([this] { command_ = ShowPdr{pdr_, true}; });
-        auto* move = pdr->add_subcommand("move", "Go on on another volume, while guests run");
-        move->add_option("VOLUME", move_pdr_.to, "The new one, by a path that all members have")->required();
-        move->add_flag("--force", move_pdr_.force, "Although it is not empty, or smaller: what it holds is lost");
-        move->callback([this] {
-            move_pdr_.place = pdr_;
-            command_ = move_pdr_;
-        });
-        move->footer(
-            "On one member, while all are Joined. It says what to do then: system.toml names the new volume, and\n"
-            "ssi-guard and ssid are restarted on every member.");
-        for (auto* verb : {format, show, check, move}) {
-            verb->add_option("--device", pdr_.device, "The volume; default: [pdr] device of the configuration");
-            verb->add_option("--config", pdr_.config, "Configuration of the cluster")->capture_default_str();
-        }
-    }
-
-    void add_engine() {
-        auto* engine = app_.add_subcommand("engine", "The cluster's store: its voters, and the ways out of trouble");
-        call(engine, "status", "Voters, who leads, room, and what is wrong",
-             {.method = "EngineStatus", .timeout = kQuick * 4, .render = render_engine});
-        auto* backup = engine->add_subcommand("backup", "Copy the cluster's whole state into a file");
-        backup->add_option("FILE", back_up_.file, "Where the copy goes; readable for root alone")->required();
-        backup->add_flag("--force", back_up_.overwrite, "Replace what is there");
-        backup->callback([this] { command_ = back_up_; });
-        auto* restore = engine->add_subcommand("restore", "Begin the cluster anew with such a copy, on this member");
-        restore->add_option("FILE", restore_.file, "The copy")->required();
-        restore->callback([this] {
-            restore_.yes = yes_;
-            command_ = restore_;
-        });
-        restore->footer(
-            "Refused while the engine serves. What was written after the copy was made is lost. The data that is here\n"
-            "is put aside; the other members join anew. Stop ssi-etcd on all of them first.");
-        auto* force = call(engine, "force", "Go on with this member's data alone, without a majority",
-                           {.method = "EngineForce",
-                            .timeout = kForce,
-                            .render = render_recovery,
-                            .confirmation = "force",
-                            .warning = "The engine is to go on with what this member knows, without the other voters.\n"
-                                       "If one of them still runs, the cluster is in two parts that know nothing of "
-                                       "each other.\n"});
-        force->footer(
-            "The last resort: bring voters back instead if that can be done at all. Refused while the engine serves,\n"
-            "and when a member that can be reached has a newer log. All voters that do not answer must be off.");
-        for (auto* verb : {restore, force}) verb->add_flag("--yes", yes_, "Do not ask");
-        call(engine, "compact", "Make room in the engine's database, and let it write again",
-             {.method = "EngineCompact", .timeout = kForce, .render = render_compaction});
-    }
-
     void add_drill() {
         auto* drill = app_.add_subcommand("drill", "Rehearse failures, and see that the rules hold");
         auto* list = drill->add_subcommand("list", "The drills there are");
@@ -412,7 +275,10 @@ class CommandLine {
     CLI::App app_{"Shows and directs an SSI cluster: hosts that run their guests as one system.", "ssictl"};
     std::optional<Command> command_;
     ConfigVerbs config_;
+    EngineVerbs engine_;
+    LinkVerbs links_;
     MemberVerbs members_;
+    PdrVerbs pdr_;
     bool json_ = false;
     std::string guest_;
     std::string member_;
@@ -427,20 +293,7 @@ class CommandLine {
     IssueCertificate issue_{"/etc/ssi/pki", "", false};
     RotateCertificates rotate_;
     std::string directory_ = "/etc/ssi/pki";
-    PdrPlace pdr_;
-    FormatPdr format_pdr_;
-    PdrMove move_pdr_;
-    BackUpEngine back_up_;
-    RestoreEngine restore_;
     RunDrill drill_{"/usr/share/ssi/drills", "/etc/ssi/system.toml", "", "", "", false};
-    ShowLinks show_;
-    WatchLinks watch_;
-    double interval_s_ = 1.0;
-    std::string channel_;
-    std::string own_address_;
-    std::string peer_address_;
-    std::string interface_;
-    std::string port_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <format>
 #include <vector>
 
+#include "lib/common/word_list.hpp"
 #include "tools/ssictl/document_cells.hpp"
 #include "tools/ssictl/table.hpp"
 
@@ -37,28 +38,18 @@ std::string restart_keys(const json::Object& answer) {
     return keys;
 }
 
-/// The daemons that have to be started again for them, each once and with a blank before it.
+/// The daemons that have to be started again for them.
 std::string all_daemons(const json::Object& answer) {
-    std::vector<std::string> seen;
+    std::string daemons;
     const auto needs = entries(answer, "needs");
-    for (const auto& need : needs ? *needs : std::vector<json::Object>()) {
-        const auto words = text_of(need, "daemons");
-        for (std::size_t at = 0; at < words.size();) {
-            const auto end = std::min(words.find(' ', at), words.size());
-            const auto word = words.substr(at, end - at);
-            if (!std::ranges::contains(seen, word)) seen.push_back(word);
-            at = end + 1;
-        }
-    }
-    std::string list;
-    for (const auto& word : seen) list += " " + word;
-    return list;
+    for (const auto& need : needs ? *needs : std::vector<json::Object>()) daemons += text_of(need, "daemons") + " ";
+    return distinct_words(daemons);
 }
 
 /// "systemctl restart ssid (timing.beat_s)"; without such keys "ssictl config reload".
 std::string next_step(const json::Object& answer) {
     const auto keys = restart_keys(answer);
-    return keys.empty() ? "ssictl config reload" : std::format("systemctl restart{} ({})", all_daemons(answer), keys);
+    return keys.empty() ? "ssictl config reload" : std::format("systemctl restart {} ({})", all_daemons(answer), keys);
 }
 
 }  // namespace

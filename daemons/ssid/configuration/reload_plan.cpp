@@ -1,10 +1,10 @@
 #include "daemons/ssid/configuration/reload_plan.hpp"
 
-#include <algorithm>
 #include <format>
 #include <map>
-#include <sstream>
 #include <string_view>
+
+#include "lib/common/word_list.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -54,15 +54,9 @@ std::vector<RestartKey> keys_wanting_restart(std::span<const ConfigEntry> runnin
 }
 
 std::string daemons_of(std::span<const RestartKey> keys) {
-    std::vector<std::string> daemons;
-    for (const auto& key : keys) {
-        std::istringstream words(key.daemons);
-        for (std::string word; words >> word;)
-            if (!std::ranges::contains(daemons, word)) daemons.push_back(word);
-    }
-    std::string text;
-    for (const auto& daemon : daemons) text += (text.empty() ? "" : " ") + daemon;
-    return text;
+    std::string daemons;
+    for (const auto& key : keys) daemons += key.daemons + " ";
+    return distinct_words(daemons);
 }
 
 std::vector<std::string> changed_keys(std::span<const ConfigEntry> running, std::span<const ConfigEntry> fresh) {

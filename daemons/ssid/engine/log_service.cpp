@@ -13,7 +13,6 @@
 #include <tuple>
 #include <utility>
 
-#include "daemons/ssid/gate/spawn.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
@@ -25,34 +24,22 @@ using namespace std::chrono_literals;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr auto kWriteTime = 2s;
 constexpr auto kAskTime = 2s;
-constexpr auto kAcceptPause = 100ms;
 constexpr std::size_t kLongestReport = 4096;
 
 }  // namespace
 
 Result<LogServer> LogServer::listen(const asio::any_io_executor& executor, const std::filesystem::path& socket,
                                     Report report) {
-    return gate::listen_at(executor, socket).transform([&](gate::UnixAcceptor acceptor) {
-        return LogServer(std::move(acceptor), std::move(report));
+    return gate::Listener::at(executor, socket).transform([&](gate::Listener listener) {
+        return LogServer(std::move(listener), std::move(report));
     });
 }
 
 asio::awaitable<void> LogServer::run() {
-    while (acceptor_.is_open()) {
-        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
-        if (error == asio::error::operation_aborted) co_return;
-        if (error) {
-            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
-            co_await pause.async_wait(kNoThrow);
-        } else {
-            gate::spawn(acceptor_.get_executor(), serve(std::move(socket)));
-        }
-    }
+    return listener_.run([this](gate::UnixSocket socket, gate::Peer) { return serve(std::move(socket)); });
 }
 
 asio::awaitable<void> LogServer::serve(gate::UnixSocket socket) {
-    const auto peer = gate::peer_of(socket.native_handle());
-    if (!peer || !gate::is_trusted(*peer)) co_return;
     const auto report = report_();
     if (!report) {
         log::warning("the engine's log cannot be told", report.error());

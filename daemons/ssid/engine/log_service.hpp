@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemons/ssid/engine/log_report.hpp"
-#include "daemons/ssid/gate/unix_socket.hpp"
+#include "daemons/ssid/gate/listener.hpp"
 #include "lib/common/error.hpp"
 #include "lib/common/names.hpp"
 #include "lib/common/system_config.hpp"
@@ -27,10 +27,9 @@ class LogServer {
     boost::asio::awaitable<void> run();
 
   private:
-    LogServer(gate::UnixAcceptor acceptor, Report report)
-        : acceptor_(std::move(acceptor)), report_(std::move(report)) {}
+    LogServer(gate::Listener listener, Report report) : listener_(std::move(listener)), report_(std::move(report)) {}
     boost::asio::awaitable<void> serve(gate::UnixSocket socket);
-    gate::UnixAcceptor acceptor_;
+    gate::Listener listener_;
     Report report_;
 };
 

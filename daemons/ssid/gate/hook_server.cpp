@@ -2,14 +2,12 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/read_until.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json/serialize.hpp>
 #include <string>
 #include <utility>
 
-#include "daemons/ssid/gate/spawn.hpp"
 #include "lib/common/json_message.hpp"
 #include "lib/common/log.hpp"
 
@@ -24,7 +22,6 @@ constexpr std::size_t kConnectionLimit = 256;
 constexpr std::size_t kRequestLimit = 10 << 20;  ///< 4 MiB of XML, with JSON's escapes.
 constexpr auto kReadTime = 2s;
 constexpr auto kWriteTime = 1s;
-constexpr auto kAcceptPause = 100ms;
 
 Result<HookRequest> read_request(std::string_view line) {
     const auto object = json::parse(line, "the hook", kRequestLimit);
@@ -48,28 +45,17 @@ json::Object answer_of(const Result<void>& decision) {
 
 Result<HookServer> HookServer::listen(asio::any_io_executor executor, const std::filesystem::path& socket,
                                       HookHandler handler) {
-    return gate::listen_at(executor, socket).transform([&](gate::UnixAcceptor acceptor) {
-        return HookServer(std::move(acceptor), std::move(handler));
+    return gate::Listener::at(executor, socket).transform([&](gate::Listener listener) {
+        return HookServer(std::move(listener), std::move(handler));
     });
 }
 
 asio::awaitable<void> HookServer::run() {
-    while (acceptor_.is_open()) {
-        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
-        if (error == asio::error::operation_aborted) co_return;
-        if (error) {
-            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
-            co_await pause.async_wait(kNoThrow);
-        } else if (connections_ < kConnectionLimit) {
-            gate::spawn(acceptor_.get_executor(), serve(std::move(socket)));
-        }
-    }
+    return listener_.run([this](gate::UnixSocket socket, gate::Peer) { return serve(std::move(socket)); },
+                         kConnectionLimit);
 }
 
 asio::awaitable<void> HookServer::serve(gate::UnixSocket socket) {
-    const auto peer = gate::peer_of(socket.native_handle());
-    if (!peer || !gate::is_trusted(*peer)) co_return;
-    ++connections_;
     std::string line;
     boost::system::error_code broken;
     {
@@ -90,7 +76,6 @@ asio::awaitable<void> HookServer::serve(gate::UnixSocket socket) {
     }
     if (broken)
         log::warning("a hook was not answered", system_failure("hook.sock", "ssi-hook", broken.value()).error());
-    --connections_;
 }
 
 }  // namespace ssi::cluster

@@ -3,11 +3,10 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <cstddef>
 #include <filesystem>
 
 #include "daemons/ssid/gate/guard_link.hpp"
-#include "daemons/ssid/gate/unix_socket.hpp"
+#include "daemons/ssid/gate/listener.hpp"
 
 namespace ssi::cluster {
 
@@ -23,13 +22,12 @@ class HookServer {
     boost::asio::awaitable<void> run();
 
   private:
-    HookServer(gate::UnixAcceptor acceptor, HookHandler handler)
-        : acceptor_(std::move(acceptor)), handler_(std::move(handler)) {}
+    HookServer(gate::Listener listener, HookHandler handler)
+        : listener_(std::move(listener)), handler_(std::move(handler)) {}
     boost::asio::awaitable<void> serve(gate::UnixSocket socket);
 
-    gate::UnixAcceptor acceptor_;
+    gate::Listener listener_;
     HookHandler handler_;
-    std::size_t connections_ = 0;
 };
 
 }  // namespace ssi::cluster

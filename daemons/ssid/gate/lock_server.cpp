@@ -21,7 +21,6 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kOneShotLimit = 512;
 constexpr auto kMessageTime = 5s;   ///< From the first byte of a message to the last of its answer.
 constexpr auto kSilenceTime = 30s;  ///< Between the calls of a connection that is no QEMU's life connection.
-constexpr auto kAcceptPause = 100ms;
 
 /// The next message; none when the connection ended, was too slow, or sent what cannot be a message.
 asio::awaitable<std::optional<Bytes>> read_message(UnixSocket& socket, bool is_life) {
@@ -65,29 +64,15 @@ asio::awaitable<void> serve_calls(UnixSocket& socket, LockSession& session, bool
 }  // namespace
 
 asio::awaitable<void> LockServer::run() {
-    while (acceptor_.is_open()) {
-        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
-        if (error == asio::error::operation_aborted) co_return;
-        if (error) {
-            // Out of descriptors: one comes free when a connection ends; accept would fail at once until then.
-            log::error("taking a connection of the lock door",
-                       system_failure("accept", "lock socket", error.value()).error());
-            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
-            co_await pause.async_wait(kNoThrow);
-        } else {
-            spawn(acceptor_.get_executor(), serve(std::move(socket)));
-        }
-    }
+    return listener_.run([this](UnixSocket socket, Peer peer) { return serve(std::move(socket), peer); });
 }
 
-asio::awaitable<void> LockServer::serve(UnixSocket socket) {
-    const auto peer = peer_of(socket.native_handle());
-    if (!peer || !is_trusted(*peer)) co_return;
+asio::awaitable<void> LockServer::serve(UnixSocket socket, Peer peer) {
     if (one_shots_ >= kOneShotLimit) {
         log::error("too many connections at the lock door, one is refused");
         co_return;
     }
-    LockSession session(guard_, *peer, socket.native_handle());
+    LockSession session(guard_, peer, socket.native_handle());
     ++one_shots_;
     co_await serve_calls(socket, session, false);
     --one_shots_;
@@ -97,14 +82,14 @@ asio::awaitable<void> LockServer::serve(UnixSocket socket) {
 }
 
 void LockServer::resume(const RunId& run, int descriptor) {
-    UnixSocket socket(acceptor_.get_executor());
+    UnixSocket socket(listener_.executor());
     boost::system::error_code error;
     socket.assign(boost::asio::local::stream_protocol(), descriptor, error);
     if (error) {
         log::error("resuming a life connection", system_failure("assign", run.str(), error.value()).error());
         return;
     }
-    spawn(acceptor_.get_executor(), resume_life(std::move(socket), run));
+    spawn(listener_.executor(), resume_life(std::move(socket), run));
 }
 
 asio::awaitable<void> LockServer::resume_life(UnixSocket socket, RunId run) {

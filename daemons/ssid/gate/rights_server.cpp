@@ -1,7 +1,5 @@
 #include "daemons/ssid/gate/rights_server.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/array.hpp>
 #include <format>
 
@@ -14,12 +12,9 @@ namespace ssi::gate {
 namespace {
 
 namespace asio = boost::asio;
-using namespace std::chrono_literals;
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kClientLimit = 16;
 constexpr std::size_t kRequestLimit = 256;  ///< In work per client.
-constexpr auto kAcceptPause = 100ms;
 
 json::Object hello(const RightTable& table) {
     boost::json::array rights;
@@ -67,7 +62,7 @@ Result<json::Object> grant(Guard& guard, const Subject& subject, const json::Obj
 
 }  // namespace
 
-RightsServer::RightsServer(Guard& guard, UnixAcceptor acceptor) : guard_(guard), acceptor_(std::move(acceptor)) {
+RightsServer::RightsServer(Guard& guard, UnixAcceptor acceptor) : guard_(guard), listener_(std::move(acceptor)) {
     guard_.on_event = [this](const GuardEvent& event) {
         json::Object message{
             {"v", 1}, {"event", to_text(event.kind)}, {"guest", event.guest.str()}, {"run", event.run.str()}};
@@ -82,18 +77,9 @@ RightsServer::RightsServer(Guard& guard, UnixAcceptor acceptor) : guard_(guard),
 }
 
 asio::awaitable<void> RightsServer::run() {
-    while (acceptor_.is_open()) {
-        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
-        if (error == asio::error::operation_aborted) co_return;
-        if (error) {
-            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
-            co_await pause.async_wait(kNoThrow);
-            continue;
-        }
-        const auto peer = peer_of(socket.native_handle());
-        if (!peer || !is_trusted(*peer) || clients_.size() >= kClientLimit) continue;
-        spawn(acceptor_.get_executor(), serve(std::make_shared<RightsClient>(std::move(socket))));
-    }
+    return listener_.run(
+        [this](UnixSocket socket, Peer) { return serve(std::make_shared<RightsClient>(std::move(socket))); },
+        kClientLimit);
 }
 
 asio::awaitable<void> RightsServer::serve(std::shared_ptr<RightsClient> client) {
@@ -101,7 +87,7 @@ asio::awaitable<void> RightsServer::serve(std::shared_ptr<RightsClient> client) 
     while (auto line = co_await client->read_line()) {
         if (++client->in_work > kRequestLimit) break;
         // By itself: a kill takes its time, and the requests behind it must not wait for it.
-        spawn(acceptor_.get_executor(), answer(client, std::move(*line)));
+        spawn(listener_.executor(), answer(client, std::move(*line)));
     }
     client->close();
     clients_.remove(client);

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "daemons/ssid/gate/guard.hpp"
-#include "daemons/ssid/gate/unix_socket.hpp"
+#include "daemons/ssid/gate/listener.hpp"
 
 namespace ssi::gate {
 
@@ -29,7 +29,7 @@ class RightsServer {
     /// ssid has shown its sign of life in the engine; the time before it was submitted.
     std::function<void(BootTime)> on_renewed;
 
-    /// Takes connections until the acceptor is closed.
+    /// Takes connections until the io_context ends.
     boost::asio::awaitable<void> run();
 
   private:
@@ -40,7 +40,7 @@ class RightsServer {
     Result<json::Object> describe(const std::shared_ptr<RightsClient>& client, const json::Object& request);
 
     Guard& guard_;
-    UnixAcceptor acceptor_;
+    Listener listener_;
     std::list<std::shared_ptr<RightsClient>> clients_;
     std::weak_ptr<RightsClient> describer_;  ///< The client that described the slot last.
 };

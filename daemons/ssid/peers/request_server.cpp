@@ -8,7 +8,6 @@
 #include <tuple>
 #include <utility>
 
-#include "daemons/ssid/gate/spawn.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
@@ -20,27 +19,18 @@ using namespace std::chrono_literals;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kConnectionLimit = 64;
 constexpr auto kWriteTime = 5s;
-constexpr auto kAcceptPause = 100ms;
 
 }  // namespace
 
 Result<RequestServer> RequestServer::listen(asio::any_io_executor executor, const std::filesystem::path& socket) {
-    return gate::listen_at(executor, socket).transform([](gate::UnixAcceptor acceptor) {
-        return RequestServer(std::move(acceptor));
+    return gate::Listener::at(executor, socket).transform([](gate::Listener listener) {
+        return RequestServer(std::move(listener));
     });
 }
 
 asio::awaitable<void> RequestServer::run() {
-    while (acceptor_.is_open()) {
-        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
-        if (error == asio::error::operation_aborted) co_return;
-        if (error) {
-            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
-            co_await pause.async_wait(kNoThrow);
-        } else if (connections_ < kConnectionLimit) {
-            gate::spawn(acceptor_.get_executor(), serve(std::move(socket)));
-        }
-    }
+    return listener_.run([this](gate::UnixSocket socket, gate::Peer) { return serve(std::move(socket)); },
+                         kConnectionLimit);
 }
 
 asio::awaitable<Result<json::Object>> RequestServer::answer(std::string line) {
@@ -54,9 +44,6 @@ asio::awaitable<Result<json::Object>> RequestServer::answer(std::string line) {
 }
 
 asio::awaitable<void> RequestServer::serve(gate::UnixSocket socket) {
-    const auto peer = gate::peer_of(socket.native_handle());
-    if (!peer || !gate::is_trusted(*peer)) co_return;
-    ++connections_;
     std::string line;
     boost::system::error_code broken;
     {
@@ -72,7 +59,6 @@ asio::awaitable<void> RequestServer::serve(gate::UnixSocket socket) {
     if (broken)
         log::warning("a member's request was not answered",
                      system_failure("request.sock", "ssid-request", broken.value()).error());
-    --connections_;
 }
 
 }  // namespace ssi::cluster

@@ -9,7 +9,7 @@
 #include <map>
 #include <string>
 
-#include "daemons/ssid/gate/unix_socket.hpp"
+#include "daemons/ssid/gate/listener.hpp"
 #include "daemons/ssid/peers/request_message.hpp"
 
 namespace ssi::cluster {
@@ -33,13 +33,12 @@ class RequestServer {
     boost::asio::awaitable<void> run();
 
   private:
-    explicit RequestServer(gate::UnixAcceptor acceptor) : acceptor_(std::move(acceptor)) {}
+    explicit RequestServer(gate::Listener listener) : listener_(std::move(listener)) {}
     boost::asio::awaitable<void> serve(gate::UnixSocket socket);
     boost::asio::awaitable<Result<json::Object>> answer(std::string line);
 
-    gate::UnixAcceptor acceptor_;
+    gate::Listener listener_;
     std::map<std::string, RequestHandler> handlers_;
-    std::size_t connections_ = 0;
 };
 
 }  // namespace ssi::cluster

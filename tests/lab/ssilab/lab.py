@@ -4,31 +4,27 @@ import contextlib
 import json
 import os
 import shutil
-import socket
-import subprocess
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from . import supervisor
 from .containers import remove_cgroups, unmount
-from .guests import DEFAULT_MEMORY_MIB, Guest, Guests, Tick
 from .guest_image import guest_image
-from .layout import Cluster, Layout
+from .lab_guests import LabGuests
+from .lab_links import LabLinks
+from .lab_luns import LabLuns
+from .layout import Cluster
 from .links import Network, remove_namespaces
 from .luns import lun_layer_program, release_leftovers
 from .machine_image import machine_image
 from .member_files import PDR, make_pdr, make_pki, renew_pdr, write_member_files
 from .member_kinds import lab_member
-from .members import Member
 from .packages import package_layer
 from .processes import LabError, end_recorded_process, run, say, wait_until
 from .small_guest import small_guest_image
 from .trees import tree_path
-
-Answer = TypeVar("Answer")
 
 # What reset runs in a member. All is killed, not asked: with its state gone there is nobody to say goodbye to, and no
 # hook or lock door of a broken build can hold it up.
@@ -65,14 +61,8 @@ virsh -q uri >/dev/null
 """
 
 
-class Lab:
+class Lab(LabLinks, LabLuns, LabGuests):
     """One lab by name. Every method is bounded in time and raises LabError with what it waited for."""
-
-    def __init__(self, name: str = "default") -> None:
-        self.layout = Layout(name)
-        self.name = name
-
-    # ---- up and down ------------------------------------------------------------------------------------------------
 
     def up(self, members: int = 3, links: int = 4, timing_scale: float | None = None, packages: bool = True,
            other_layer: Path | None = None, fence_answer_s: float = 0.0, fence: bool = True,
@@ -147,20 +137,6 @@ class Lab:
             if directory.exists():
                 raise LabError(f"{directory} cannot be removed: see 'findmnt -R {directory}'")
 
-    # ---- members ----------------------------------------------------------------------------------------------------
-
-    @property
-    def members(self) -> list[str]:
-        return self.layout.load().members
-
-    @property
-    def poll_interval(self) -> float:
-        """How often to ask a member for what costs it a process, in seconds."""
-        return self.member(self.members[0]).poll_interval
-
-    def member(self, name: str) -> Member:
-        return lab_member(self.layout, self.layout.load(), name)
-
     def wait_joined(self, timeout: float = 30) -> None:
         """Waits until every member that is on says: exactly these are Joined, with a majority, mode Stable."""
         on = {name for name in self.members if self.power(name) == "running"}
@@ -184,54 +160,6 @@ class Lab:
             wait_until(agreed, f"{', '.join(sorted(on))} to be Joined", timeout, self.poll_interval / 2)
         except LabError as error:
             raise LabError(f"{error} ({'; '.join(seen.values())})") from error
-
-    def power(self, name: str) -> str:
-        """"off", "running" or "paused"."""
-        return self.member(name).power()
-
-    def exec(self, member: str, *command: str, timeout: float = 30, input_text: str | None = None) -> str:
-        """Runs a command in a member; returns its standard output; LabError if it fails."""
-        return self.member(member).exec(*command, timeout=timeout, input_text=input_text)
-
-    def try_exec(self, member: str, *command: str, timeout: float = 30, input_text: str | None = None,
-                 ) -> subprocess.CompletedProcess[str]:
-        """As exec, but the caller looks at returncode, stdout and stderr."""
-        return self.member(member).try_exec(*command, timeout=timeout, input_text=input_text)
-
-    def boot(self, *members: str, timeout: float | None = None) -> None:
-        """Switches members on and waits until they are up."""
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: self._switch(name, "on"), members))
-            states = list(pool.map(lambda name: self._wait_booted(name, timeout), members))
-        guests = self._guests()
-        for name, state in zip(members, states):
-            if state != "running":
-                failed = self.try_exec(name, "systemctl", "--failed", "--plain", "--no-legend").stdout
-                say(f"{name} is {state}: {' '.join(line.split()[0] for line in failed.splitlines() if line.split())}")
-            guests.define_missing(self.member(name))
-
-    def crash(self, *members: str) -> None:
-        """A power cut. On return all its processes are dead and its I/O has ended."""
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: self._switch(name, "off"), members))
-
-    def shutdown(self, member: str, timeout: float = 90) -> None:
-        self.member(member).shut_down(timeout)
-        self._switch(member, "off")
-
-    def pause(self, member: str) -> None:
-        self.member(member).pause()
-
-    def resume(self, member: str) -> None:
-        self.member(member).resume()
-
-    def watchdog_fail(self, member: str) -> None:
-        """Its hardware watchdog breaks: whatever was armed, it resets nobody any more."""
-        self.member(member)
-        self._ask_supervisor({"action": "fault", "fault": "watchdog-fail", "members": [member]})
-
-    def watchdog_heal(self, member: str) -> None:
-        self._ask_supervisor({"action": "fault", "fault": "watchdog-heal", "members": [member]})
 
     def reset(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """The same members as after `up`: all on, links whole, no guest, no LUN but the PDR, our daemons with empty
@@ -269,122 +197,6 @@ class Lab:
             list(pool.map(lambda name: self.exec(name, "sh", "-c", _START, timeout=patience), running))
         self.boot(*off)
 
-    # ---- links ------------------------------------------------------------------------------------------------------
-
-    def cut(self, one: str, other: str, *links: int, silent: bool = False) -> None:
-        """All links between the two, or those numbered."""
-        self._network().cut(one, other, list(links) or None, silent)
-
-    def heal(self, one: str | None = None, other: str | None = None, *links: int) -> None:
-        """Without members: all links of the lab."""
-        on = {name for name in self.members if self.power(name) != "off"}
-        self._network().heal(one, other, list(links) or None, on)
-
-    def isolate(self, member: str, silent: bool = False) -> None:
-        """Cuts all links of a member."""
-        for peer in self._peers(member):
-            self.cut(member, peer, silent=silent)
-
-    def deafen(self, member: str) -> None:
-        """Nothing reaches the member over its links; what it sends arrives."""
-        self._network().deafen(member)
-
-    def rejoin(self, member: str) -> None:
-        for peer in self._peers(member):
-            self.heal(member, peer)
-
-    def throttle(self, one: str, other: str, mbit: float | None, *links: int) -> None:
-        """All links between the two, or those numbered, to this rate each; None: as fast as it goes."""
-        self._network().throttle(one, other, list(links) or None, mbit)
-
-    # ---- LUNs -------------------------------------------------------------------------------------------------------
-
-    def lun_create(self, name: str, size: int) -> None:
-        """A LUN of so many bytes, zeroed, on every member as /dev/ssi-lab/NAME."""
-        if not name.isidentifier() and not name.replace("-", "").isalnum():
-            raise LabError(f"'{name}' is no name for a LUN: letters, digits, '-' and '_'")
-        if size <= 0 or size % 4096:
-            raise LabError("the size of a LUN must be a multiple of 4096 bytes")
-        with self.layout.lock("luns"):
-            cluster = self.layout.load()
-            if name in cluster.luns:
-                raise LabError(f"LUN {name} exists already")
-            with open(self.layout.luns / name, "wb") as file:
-                file.truncate(size)
-            cluster.luns[name] = size
-            self.layout.store(cluster)
-            for member in cluster.members:
-                if self.power(member) != "off":
-                    self.member(member).luns.attach(name)
-
-    def lun_remove(self, name: str) -> None:
-        with self.layout.lock("luns"):
-            cluster = self.layout.load()
-            self._need_lun(cluster, name)
-            for member in cluster.members:
-                self.member(member).luns.detach(name)
-            del cluster.luns[name]
-            self.layout.store(cluster)
-            (self.layout.luns / name).unlink()
-
-    def lun_fail(self, member: str, lun: str, how: str = "all") -> None:
-        """how: "reads", "writes", "all" or "hang"; for this member only."""
-        self._need_lun(self.layout.load(), lun)
-        self.member(member).luns.fail(lun, how)
-
-    def lun_heal(self, member: str, lun: str) -> None:
-        self._need_lun(self.layout.load(), lun)
-        self.member(member).luns.heal(lun)
-
-    # ---- guests -----------------------------------------------------------------------------------------------------
-
-    def guest_create(self, name: str, memory_mib: int = DEFAULT_MEMORY_MIB, disks: list[str] | None = None,
-                     nic: bool = False) -> Guest:
-        """Defined on all members that are on; started by `virsh start NAME` on one."""
-        return self._guests().create(name, memory_mib, disks or [], nic)
-
-    def guest_remove(self, name: str) -> None:
-        self._guests().remove(name)
-
-    def guest_states(self) -> dict[str, dict[str, str]]:
-        return self._guests().states()
-
-    def guest_where(self, name: str) -> list[str]:
-        """The members on which it is active."""
-        return self._guests().where(name)
-
-    def guest_send(self, name: str, command: str, timeout: float = 20) -> str:
-        """Types a command (docs/lab.md, "Guests") on its console and returns the answer."""
-        return self._guests().send(name, command, timeout)
-
-    def guest_console(self, name: str) -> str:
-        return self._guests().console(name)
-
-    def ticks(self, name: str) -> list[Tick]:
-        return self._guests().ticks(name)
-
-    def wait_guest(self, name: str, runs_before: int = 0, timeout: float = 30) -> str:
-        """Waits for the first tick of a boot after `runs_before` boots; returns its run id."""
-        return self._guests().wait_booted(name, runs_before, timeout)
-
-    def wait_ticking(self, name: str, timeout: float = 10) -> None:
-        """Waits until three more ticks are there than now."""
-        before = len(self.ticks(name))
-        wait_until(lambda: len(self.ticks(name)) >= before + 3, f"{name} to tick on", timeout)
-
-    # ---- observing --------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def wait(condition: Callable[[], Answer], what: str, timeout: float = 10, interval: float = 0.05) -> Answer:
-        """Polls something observable until it is true, at most `timeout` seconds."""
-        return wait_until(condition, what, timeout, interval)
-
-    def events(self) -> list[dict[str, object]]:
-        """The diary of power: {"time", "event": "power-off"|"power-on", "member", "why"}."""
-        with contextlib.suppress(FileNotFoundError):
-            return [json.loads(line) for line in self.layout.events.read_text().splitlines()]
-        return []
-
     def status(self) -> dict[str, object]:
         cluster = self.layout.load()
         members = {}
@@ -407,59 +219,6 @@ class Lab:
         for name in self.members:
             parts += [f"---- {name}", *run(*self.logs(name)).splitlines()[-60:]]
         return "\n".join(parts)
-
-    def logs(self, member: str, unit: str | None = None, follow: bool = False) -> list[str]:
-        """The command that prints the member's journal; works also when it is off."""
-        return self.member(member).journal_command(unit, follow)
-
-    # ---- inside -----------------------------------------------------------------------------------------------------
-
-    def _wait_booted(self, name: str, timeout: float | None) -> str:
-        try:
-            return self.member(name).wait_booted(timeout)
-        except LabError as error:
-            last = next((event for event in reversed(self.events()) if event["member"] == name), {})
-            if self.power(name) == "off" and last.get("event") == "power-off":
-                raise LabError(f"{error} (power cut: {last['why']})") from error
-            raise
-
-    def _network(self) -> Network:
-        return Network(self.layout, self.layout.load())
-
-    def _guests(self) -> Guests:
-        cluster = self.layout.load()
-        return Guests(self.layout, [lab_member(self.layout, cluster, name) for name in cluster.members])
-
-    def _peers(self, member: str) -> list[str]:
-        self.member(member)
-        return [name for name in self.members if name != member]
-
-    @staticmethod
-    def _need_lun(cluster: Cluster, name: str) -> None:
-        if name not in cluster.luns:
-            raise LabError(f"no LUN {name}: there are {', '.join(cluster.luns) or 'none'}")
-
-    def _switch(self, name: str, action: str) -> None:
-        """Through the supervisor: it also resets the member's watchdog. Without a supervisor, by ourselves."""
-        member = self.member(name)
-        if action == "on" and member.power() != "off":
-            raise LabError(f"{name} is on already")
-        if not supervisor.supervisor_runs(self.layout):
-            supervisor.start_supervisor(self.layout)
-        self._ask_supervisor({"action": action, "plug": name})
-
-    def _ask_supervisor(self, request: dict[str, object]) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(60)
-            try:
-                connection.connect(str(self.layout.runtime / "control.sock"))
-                connection.sendall(json.dumps(request).encode() + b"\n")
-                answer = json.loads(connection.makefile().readline())
-            except (OSError, ValueError) as error:
-                raise LabError(f"the supervisor did not answer ({error}): see {self.layout.state}/supervisor.log"
-                               ) from error
-        if not answer["ok"]:
-            raise LabError(str(answer["reason"]))
 
 
 def _run_in_root(root: Path, script: str) -> None:

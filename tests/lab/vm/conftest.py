@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from administrator import Administrator
+from fence_agent import no_fence_agent
 from ssilab import Lab
 
 TIMING_SCALE = float(os.environ.get("SSI_LAB_VM_SCALE", "16"))
@@ -53,13 +54,5 @@ def machines(machine_lab: Lab) -> Iterator[Administrator]:
 
 @pytest.fixture
 def without_fence_agent(machines: Administrator) -> Iterator[Administrator]:
-    agent = "/usr/sbin/fence_ssi_lab"
-    for member in machines.lab.members:
-        machines.lab.exec(member, "mv", agent, f"{agent}.away")
-    yield machines
-    for member in machines.lab.members:
-        if machines.lab.power(member) == "paused":
-            machines.lab.resume(member)
-    machines.lab.boot(*(name for name in machines.lab.members if machines.lab.power(name) == "off"))
-    for member in machines.lab.members:
-        machines.lab.exec(member, "mv", f"{agent}.away", agent)
+    with no_fence_agent(machines.lab):
+        yield machines

@@ -161,7 +161,7 @@ def sim(part):
     if not has_tests("tests/sim"):
         return Count()
     part.build("release", "tests/sim/all")
-    return part.ctest("release", "tests/sim", minutes=20)
+    return part.ctest("release", "tests/sim", minutes=30, SSI_SIM_CLUSTER_SEEDS="20000")
 
 
 def model(part):

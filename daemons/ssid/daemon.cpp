@@ -95,6 +95,7 @@ struct Daemon::Parts {
     void open_witness();
     void open_reservations();
     awaitable<bool> boots_anew();
+    [[nodiscard]] Result<LogReports> log_reports() const;
     awaitable<std::uint64_t> newest_lineage();
     awaitable<void> publish();
     awaitable<void> compact();
@@ -162,7 +163,7 @@ Result<void> Daemon::Parts::open() {
     open_reservations();
     voters->newest_lineage = [this] { return newest_lineage(); };
     health.emplace(engine, clock);
-    auto telling = LogServer::listen(executor, places.log_socket, [this] { return director->log_report(); });
+    auto telling = LogServer::listen(executor, places.log_socket, [this] { return log_reports(); });
     if (!telling) return std::unexpected(telling.error());
     logs.emplace(*std::move(telling));
     isfc.emplace(*bus);
@@ -170,6 +171,9 @@ Result<void> Daemon::Parts::open() {
     administration.emplace(config, membership, watch, pdr, view, *voters, *health, hypervisor, *relocations, clock,
                            verdicts ? &*verdicts : nullptr);
     engine_administration.emplace(config, membership.own(), engine, *director, *voters, *health, executor);
+    engine_administration->witness_log = [this](std::uint64_t lineage) {
+        return witness_facts->log(*witness, lineage);
+    };
     auto methods = bus_methods(*administration, *engine_administration);
     std::ranges::move(config_methods(config_exchange, member_changes), std::back_inserter(methods));
     if (auto exported = bus->export_object(kBusPath, kBusInterface, std::move(methods)); !exported) return exported;
@@ -264,6 +268,18 @@ awaitable<void> Daemon::Parts::renew_lease(BootTime begun) {
     // Without an answer the next beat renews it; what fails for long is told by the guard itself, as the lease's end.
     if (auto renewed = co_await guard.renew(begun); !renewed)
         log::debug("the lease was not renewed: " + renewed.error().text());
+}
+
+Result<LogReports> Daemon::Parts::log_reports() const {
+    auto own = director->log_report();
+    if (!own) return std::unexpected(own.error());
+    LogReports reports{*std::move(own)};
+    // One that cannot be read now keeps back nothing of what our own tells.
+    if (auto witness_here = witness_log_here({}, reports.own.lineage); witness_here)
+        reports.witness = *std::move(witness_here);
+    else
+        log::warning("the witness's log cannot be told", witness_here.error());
+    return reports;
 }
 
 awaitable<std::uint64_t> Daemon::Parts::newest_lineage() {

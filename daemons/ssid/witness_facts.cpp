@@ -24,7 +24,8 @@ std::filesystem::path witness_socket() {
 
 }  // namespace
 
-WitnessFacts::WitnessFacts(Sources sources) : of_(std::move(sources)), fences_(fence_chain(of_.config)) {}
+WitnessFacts::WitnessFacts(Sources sources)
+    : of_(std::move(sources)), calls_(of_.executor, 1), fences_(fence_chain(of_.config)) {}
 
 /// What was seen of it on the PDR: the engine's sign of it cannot be seen without a majority.
 HolderSigns WitnessFacts::signs_of(const MemberName& holder) const {
@@ -83,6 +84,17 @@ awaitable<Result<EtcdStart>> WitnessFacts::joining() const {
         co_return failure(ErrorCode::kConflict, "the witness's seat is not that of a voter that never ran",
                           kWitnessName, "none is needed: it is looked at again");
     co_return joining_start(*list);
+}
+
+awaitable<Result<std::optional<LogReport>>> WitnessFacts::log(const WitnessKeeper& keeper, std::uint64_t lineage) {
+    auto here = witness_log_here({}, lineage);
+    if (!here || *here) co_return here;
+    const auto& lock = keeper.lock();
+    if (!keeper.volume() || !lock || !lock->data) co_return std::nullopt;
+    const auto report =
+        co_await witness_log_in_area(calls_, keeper.volume(), *lock->data, "/var/lib/ssi/witness-log", lineage);
+    if (!report) co_return std::unexpected(report.error());
+    co_return *report;
 }
 
 /// SAFETY 4: its log is on a disk that is farther away than a member's, and its member has one more reason to end it.

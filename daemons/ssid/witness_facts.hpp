@@ -8,6 +8,7 @@
 #include "daemons/ssid/engine/etcd_engine.hpp"
 #include "daemons/ssid/engine/voter_keeper.hpp"
 #include "daemons/ssid/engine/witness_keeper.hpp"
+#include "daemons/ssid/engine/witness_log.hpp"
 #include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/fencing/recorded_verdicts.hpp"
 #include "daemons/ssid/membership/membership.hpp"
@@ -35,6 +36,9 @@ class WitnessFacts {
     void serve(WitnessKeeper& keeper, RecordedVerdicts* recorded);
     /// Of the witness as one of the engine's voters; none: this cluster has none.
     [[nodiscard]] std::optional<VoterStanding> standing(const WitnessKeeper& keeper) const;
+    /// How far the log of its data goes: here, or in the area that the PDR's lock names; none: it has no data, or the
+    /// PDR cannot be read. Errors: those of witness_log_in_area().
+    boost::asio::awaitable<Result<std::optional<LogReport>>> log(const WitnessKeeper& keeper, std::uint64_t lineage);
 
   private:
     [[nodiscard]] std::optional<WitnessKeeper::ClusterFacts> of_majority(const pdr::LockRecord& lock, int areas) const;
@@ -43,6 +47,7 @@ class WitnessFacts {
     boost::asio::awaitable<void> hand_leadership_on();
 
     Sources of_;
+    BlockingCalls calls_;
     std::vector<FenceStep> fences_;  ///< For fencing without a majority.
     RecordedVerdicts* recorded_ = nullptr;
     BootTime next_handing_on_{};

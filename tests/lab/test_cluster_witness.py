@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from administrator import Administrator
+from fence_agent import no_fence_agent
 from ssilab import Lab
 from ssilab.processes import run
 
@@ -124,6 +125,27 @@ def test_of_two_members_the_one_with_the_witness_goes_on_alone(two: Administrato
     print(f"took {took:.1f} s")
     assert lock(two, with_witness)["generation"] == generation, "nothing was to be taken over"
     come_back(two, other)
+
+
+def test_no_recovery_is_forced_where_the_witness_knows_more_and_its_data_bring_all_back(three: Administrator) -> None:
+    """SAFETY 20: two of three members are lost, and the third was cut off before the last changes."""
+    lab = three.lab
+    with_witness = holder(three, "MEMBER1")
+    behind, leader = (member for member in lab.members if member != with_witness)
+    with no_fence_agent(lab):
+        lab.isolate(behind)
+        lab.wait(lambda: seats(three, leader)[behind]["fault"], f"{behind} to be out of sight", 30, 0.5)
+        assert three.ssictl(leader, "disarm", "--why", "the last change").returncode == 0
+        lab.crash(leader)
+        lab.crash(with_witness)
+        lab.rejoin(behind)
+        refused = three.ssictl(behind, "engine", "force", "--yes", timeout=90)
+        assert refused.returncode == 1, refused.stdout
+        assert "witness has term" in refused.stderr and "member set-down" in refused.stderr
+        lab.wait(lambda: three.ssictl(behind, "member", "set-down", with_witness, "--yes").returncode == 0,
+                 f"{with_witness} to have been silent for long enough", 60, 1)
+        lab.wait(lambda: "the last change" in three.ssictl(behind, "query", "ssi").stdout,
+                 "what the witness knew to be here", 60, 0.5)
 
 
 def test_the_witness_is_handed_over_when_its_member_leaves(two: Administrator) -> None:

@@ -94,6 +94,13 @@ TEST(ForcedRecovery, goes_on_from_the_newest_log_alone) {
     }
 }
 
+TEST(ForcedRecovery, newer_log_of_the_witness_is_not_forced_but_given_to_a_member_that_lives) {
+    const auto refused = decide_force(report("M1", 5, 100), {report("witness", 5, 101)});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().object, "witness");
+    EXPECT_TRUE(refused.error().remedy.contains("ssictl member set-down")) << refused.error().remedy;
+}
+
 TEST(ForcedRecovery, log_without_the_recoveries_of_others_is_refused_and_theirs_without_ours_do_not_count) {
     const auto own = report("M1", 5, 100, 1);
     EXPECT_FALSE(decide_force(own, {report("M2", 1, 1, 2)}));
@@ -103,11 +110,14 @@ TEST(ForcedRecovery, log_without_the_recoveries_of_others_is_refused_and_theirs_
 }
 
 TEST(ForcedRecovery, report_survives_the_wire) {
-    const LogReport sent{"M1", 0xffff'ffff'ffff'fff1U, 7, 5, 1'000'000, 3};
-    const auto received = decode_log_report(encode(sent));
-    ASSERT_TRUE(received) << received.error().text();
-    EXPECT_EQ(*received, sent);
-    EXPECT_FALSE(decode_log_report("{\"v\":1}"));
+    LogReports sent{{"M1", 0xffff'ffff'ffff'fff1U, 7, 5, 1'000'000, 3}};
+    for (int round = 0; round < 2; ++round) {
+        const auto received = decode_log_reports(encode(sent));
+        ASSERT_TRUE(received) << received.error().text();
+        EXPECT_EQ(*received, sent);
+        sent.witness = report("witness", 5, 101, 3);
+    }
+    EXPECT_FALSE(decode_log_reports("{\"v\":1}"));
 }
 
 }  // namespace

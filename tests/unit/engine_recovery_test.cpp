@@ -158,14 +158,16 @@ TEST_F(EngineRecoveryTest, force_is_refused_on_the_shorter_log) {
 
     // As the members tell each other.
     const auto socket = cluster.places(1).working_directory / "engine-log.sock";
-    auto server = LogServer::listen(cluster.io.get_executor(), socket, [&] { return newer; });
+    auto server = LogServer::listen(cluster.io.get_executor(), socket, [&] {
+        return newer.transform([](const LogReport& log) { return LogReports{log}; });
+    });
     ASSERT_TRUE(server) << server.error().text();
     asio::co_spawn(cluster.io, server->run(), [](std::exception_ptr) {});
     const auto told = await(cluster.io, ask_log(cluster.io.get_executor(), socket, 2s));
     ASSERT_TRUE(told) << told.error().text();
-    EXPECT_EQ(*told, *newer);
+    EXPECT_EQ(told->own, *newer);
 
-    const auto refused = force(cluster, 3, {*told});
+    const auto refused = force(cluster, 3, {told->own});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().object, "MEMBER1");
     EXPECT_TRUE(force(cluster, 1, {*older}));

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <random>
+#include <vector>
 
 #include "lib/common/pdr/area_copy.hpp"
 
@@ -75,6 +76,20 @@ TEST(WitnessAreaCopy, is_whole_and_leaves_the_source_alone) {
         EXPECT_EQ(disk.at(kOne, block), text) << block;
     }
     EXPECT_EQ(disk.at(kTwo, old), source.contains(old) ? source.at(old) : '\0');
+}
+
+TEST(WitnessAreaCopy, into_a_file_changes_nothing_on_the_volume) {
+    ThinDisk disk, file;
+    disk.put(kTwo, 0, 'a');
+    disk.put(kTwo, kBlocks - 1, 'z');
+    disk.writes_left = 0;
+    const auto saved = save_area(disk, kTwo, file, never);
+    ASSERT_TRUE(saved) << saved.error().text();
+    std::vector<Block> seen(kBlocks);
+    ASSERT_TRUE(file.read(0, seen));
+    EXPECT_EQ(seen.front().bytes[0], std::byte('a'));
+    EXPECT_EQ(seen.back().bytes[0], std::byte('z'));
+    EXPECT_FALSE(save_area(disk, *MemberSlot::from(3), file, never)) << "it has two areas";
 }
 
 TEST(WitnessAreaCopy, write_that_lands_while_it_is_made_is_in_it_as_a_whole) {

@@ -4,8 +4,12 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "daemons/ssid/engine/engine_health.hpp"
 #include "daemons/ssid/engine/engine_recovery.hpp"
@@ -36,7 +40,12 @@ class EngineAdministration {
     /// Compacts the history, defragments one voter after the other, and lets etcd write again.
     Answer compact();
 
+    /// What the log of the witness's data says, wherever on the PDR they are, for force() to compare; none: there are
+    /// none. Set before that is called.
+    std::function<boost::asio::awaitable<Result<std::optional<LogReport>>>(std::uint64_t lineage)> witness_log;
+
   private:
+    boost::asio::awaitable<std::vector<LogReport>> comparable_logs();
     boost::asio::awaitable<Result<void>> defragment_all();
     [[nodiscard]] std::filesystem::path socket_of(const Seat& seat) const;
     EngineRecovery recovery();

@@ -2,6 +2,7 @@
 /// How far a member's log of the engine goes, and from which the state may go on (SAFETY 20). Pure.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,9 +21,16 @@ struct LogReport {
     friend bool operator==(const LogReport&, const LogReport&) = default;
 };
 
-[[nodiscard]] std::string encode(const LogReport& report);
+/// A member's own, and that of the witness if it runs there.
+struct LogReports {
+    LogReport own;
+    std::optional<LogReport> witness = {};
+    friend bool operator==(const LogReports&, const LogReports&) = default;
+};
+
+[[nodiscard]] std::string encode(const LogReports& reports);
 /// Error: kProtocolViolated.
-[[nodiscard]] Result<LogReport> decode_log_report(std::string_view text);
+[[nodiscard]] Result<LogReports> decode_log_reports(std::string_view text);
 
 /// Whether the state may go on from `own`, when the logs that can be reached are `others`. Refused: kEngineFailed,
 /// when one of them holds more, or has a forced recovery behind it that ours has not.

@@ -50,8 +50,8 @@ asio::awaitable<void> LogServer::serve(gate::UnixSocket socket) {
     co_await asio::async_write(socket, asio::buffer(text), kNoThrow);
 }
 
-asio::awaitable<Result<LogReport>> ask_log(asio::any_io_executor executor, std::filesystem::path path,
-                                           std::chrono::milliseconds timeout) {
+asio::awaitable<Result<LogReports>> ask_log(asio::any_io_executor executor, std::filesystem::path path,
+                                            std::chrono::milliseconds timeout) {
     gate::UnixSocket socket(executor);
     const gate::Deadline deadline(socket, timeout);
     std::string text;
@@ -63,7 +63,7 @@ asio::awaitable<Result<LogReport>> ask_log(asio::any_io_executor executor, std::
         co_return failure(ErrorCode::kServiceUnknown,
                           std::format("nobody tells of the engine's log at {}: {}", path.native(), error.message()),
                           path.native());
-    co_return decode_log_report(text);
+    co_return decode_log_reports(text);
 }
 
 asio::awaitable<std::vector<LogReport>> reachable_logs(asio::any_io_executor executor, const SystemConfig& config,
@@ -80,9 +80,10 @@ asio::awaitable<std::vector<LogReport>> reachable_logs(asio::any_io_executor exe
         if (member.name == own) continue;
         ++answers->open;
         asio::co_spawn(executor, ask_log(executor, run / "isfc" / member.name.str() / "engine-log", kAskTime),
-                       [answers](std::exception_ptr thrown, Result<LogReport> log) {
+                       [answers](std::exception_ptr thrown, Result<LogReports> logs) {
                            if (thrown) std::rethrow_exception(thrown);
-                           if (log) answers->logs.push_back(*std::move(log));
+                           if (logs) answers->logs.push_back(std::move(logs->own));
+                           if (logs && logs->witness) answers->logs.push_back(*std::move(logs->witness));
                            if (--answers->open == 0) answers->complete.cancel();
                        });
     }

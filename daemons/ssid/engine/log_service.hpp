@@ -16,10 +16,10 @@
 
 namespace ssi::cluster {
 
-/// Answers each connection with one report and closes it.
+/// Answers each connection with what there is to report, and closes it.
 class LogServer {
   public:
-    using Report = std::function<Result<LogReport>()>;
+    using Report = std::function<Result<LogReports>()>;
     /// Error: kSystemFailed.
     [[nodiscard]] static Result<LogServer> listen(const boost::asio::any_io_executor& executor,
                                                   const std::filesystem::path& socket, Report report);
@@ -34,10 +34,11 @@ class LogServer {
 };
 
 /// Errors: kServiceUnknown (nobody answers there in time), kProtocolViolated.
-boost::asio::awaitable<Result<LogReport>> ask_log(boost::asio::any_io_executor executor, std::filesystem::path socket,
-                                                  std::chrono::milliseconds timeout);
+boost::asio::awaitable<Result<LogReports>> ask_log(boost::asio::any_io_executor executor, std::filesystem::path socket,
+                                                   std::chrono::milliseconds timeout);
 
-/// Those of the other members of the file that answer; all are asked at once, and waited for at most two seconds.
+/// Those of the other members of the file that answer, and of the witness if it runs at one; all are asked at once, and
+/// waited for at most two seconds.
 boost::asio::awaitable<std::vector<LogReport>> reachable_logs(boost::asio::any_io_executor executor,
                                                               const SystemConfig& config, MemberName own,
                                                               std::filesystem::path run = "/run/ssi");

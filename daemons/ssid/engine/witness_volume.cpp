@@ -1,6 +1,8 @@
 #include "daemons/ssid/engine/witness_volume.hpp"
 
 #include <format>
+#include <fstream>
+#include <system_error>
 #include <utility>
 
 #include "lib/common/pdr/area_copy.hpp"
@@ -78,6 +80,20 @@ Result<void> WitnessVolume::fetch(MemberSlot from, Clock::time_point end) {
     if (auto opened = open(); !opened) return opened;
     auto copied = pdr::copy_area(*disk_, from, settings_.own, [&] { return Clock::now() >= end; });
     if (!copied) return copied;
+    return still_current();
+}
+
+Result<void> WitnessVolume::save(MemberSlot from, const std::filesystem::path& file, Clock::time_point end) {
+    const std::lock_guard guard(mutex_);
+    if (auto opened = open(); !opened) return opened;
+    std::error_code error;
+    std::ofstream(file).close();
+    std::filesystem::resize_file(file, pdr::kWitnessArea, error);
+    if (error) return system_failure("make " + file.native(), file.native(), error.value());
+    auto target = pdr::DirectDisk::open(file, pdr::DiskAccess::kReadWrite);
+    if (!target) return std::unexpected(target.error());
+    auto saved = pdr::save_area(*disk_, from, **target, [&] { return Clock::now() >= end; });
+    if (!saved) return saved;
     return still_current();
 }
 

@@ -35,6 +35,9 @@ class WitnessVolume {
                                                  std::chrono::steady_clock::time_point end);
     /// Errors: as pdr::copy_area.
     [[nodiscard]] Result<void> fetch(MemberSlot from, std::chrono::steady_clock::time_point end);
+    /// Makes `file` a copy of an area. Errors: as pdr::save_area; kSystemFailed.
+    [[nodiscard]] Result<void> save(MemberSlot from, const std::filesystem::path& file,
+                                    std::chrono::steady_clock::time_point end);
 
     using Slots = std::array<pdr::SlotReading, pdr::kSlots>;
     /// What a change of the verdict block is made from.

@@ -26,18 +26,18 @@ std::size_t checksum(const Buffer& buffer) {
 
 /// Most of an area was never used. What is zero there and here is read twice, and written never: a thin volume stays
 /// thin, and reading is the faster half. Returns the checksum of what it read.
-Result<std::size_t> copy_piece(Disk& disk, std::uint64_t from, std::uint64_t to, Buffer& buffer) {
-    if (auto read = disk.read(from, buffer); !read) return std::unexpected(read.error());
+Result<std::size_t> copy_piece(Disk& source, std::uint64_t from, Disk& target, std::uint64_t to, Buffer& buffer) {
+    if (auto read = source.read(from, buffer); !read) return std::unexpected(read.error());
     const auto sum = checksum(buffer);
     const auto is_zero = [&] {
         return std::ranges::all_of(buffer, [](const Block& block) { return is_blank(block.bytes); });
     };
     if (is_zero()) {
-        if (auto read = disk.read(to, buffer); !read) return std::unexpected(read.error());
+        if (auto read = target.read(to, buffer); !read) return std::unexpected(read.error());
         if (is_zero()) return sum;
         std::ranges::fill(buffer, Block{});
     }
-    if (auto written = disk.write(to, buffer); !written) return std::unexpected(written.error());
+    if (auto written = target.write(to, buffer); !written) return std::unexpected(written.error());
     return sum;
 }
 
@@ -69,6 +69,38 @@ Result<void> for_each_piece(const Disk& disk, const std::function<bool()>& is_vo
     return {};
 }
 
+/// An area's length.
+Result<void> copy(Disk& source, std::uint64_t from, Disk& target, std::uint64_t to,
+                  const std::function<bool()>& is_void) {
+    std::vector<std::size_t> sums(kPieces);
+    const auto copy_one = [&](std::uint64_t piece, Buffer& buffer) -> Result<void> {
+        auto sum = copy_piece(source, from + piece * kPiece, target, to + piece * kPiece, buffer);
+        if (!sum) return std::unexpected(sum.error());
+        sums[piece] = *sum;
+        return {};
+    };
+    // A write of the former holder that landed meanwhile has torn the copy. When all is as it was when it was read, all
+    // of it was there at one moment: the one between the two looks.
+    std::atomic<bool> changed = false;
+    const auto look_again = [&](std::uint64_t piece, Buffer& buffer) -> Result<void> {
+        if (auto read = source.read(from + piece * kPiece, buffer); !read) return read;
+        if (checksum(buffer) != sums[piece]) changed = true;
+        return {};
+    };
+    do {
+        changed = false;
+        if (auto copied = for_each_piece(source, is_void, copy_one); !copied) return copied;
+        if (auto looked = for_each_piece(source, is_void, look_again); !looked) return looked;
+    } while (changed);
+    return {};
+}
+
+Result<void> has_areas(const Disk& disk, int slots) {
+    if (slots <= witness_areas_on(disk.size())) return {};
+    return failure(ErrorCode::kPdrUnreadable, std::format("{} has no witness area for slot {}", disk.name(), slots),
+                   disk.name(), "use a larger volume: 4 MiB and 512 MiB for each slot");
+}
+
 }  // namespace
 
 int witness_areas_on(std::uint64_t disk_size) {
@@ -78,31 +110,13 @@ int witness_areas_on(std::uint64_t disk_size) {
 
 Result<void> copy_area(Disk& disk, MemberSlot from, MemberSlot to, const std::function<bool()>& is_void) {
     if (from == to) return {};
-    if (std::max(from, to).number() > witness_areas_on(disk.size()))
-        return failure(ErrorCode::kPdrUnreadable,
-                       std::format("{} has no witness area for slot {}", disk.name(), std::max(from, to).number()),
-                       disk.name(), "use a larger volume: 4 MiB and 512 MiB for each slot");
-    std::vector<std::size_t> sums(kPieces);
-    const auto copy = [&](std::uint64_t piece, Buffer& buffer) -> Result<void> {
-        auto sum = copy_piece(disk, witness_at(from) + piece * kPiece, witness_at(to) + piece * kPiece, buffer);
-        if (!sum) return std::unexpected(sum.error());
-        sums[piece] = *sum;
-        return {};
-    };
-    // A write of the former holder that landed meanwhile has torn the copy. When all is as it was when it was read, all
-    // of it was there at one moment: the one between the two looks.
-    std::atomic<bool> changed = false;
-    const auto look_again = [&](std::uint64_t piece, Buffer& buffer) -> Result<void> {
-        if (auto read = disk.read(witness_at(from) + piece * kPiece, buffer); !read) return read;
-        if (checksum(buffer) != sums[piece]) changed = true;
-        return {};
-    };
-    do {
-        changed = false;
-        if (auto copied = for_each_piece(disk, is_void, copy); !copied) return copied;
-        if (auto looked = for_each_piece(disk, is_void, look_again); !looked) return looked;
-    } while (changed);
-    return {};
+    if (auto there = has_areas(disk, std::max(from, to).number()); !there) return there;
+    return copy(disk, witness_at(from), disk, witness_at(to), is_void);
+}
+
+Result<void> save_area(Disk& disk, MemberSlot from, Disk& target, const std::function<bool()>& is_void) {
+    if (auto there = has_areas(disk, from.number()); !there) return there;
+    return copy(disk, witness_at(from), target, 0, is_void);
 }
 
 }  // namespace ssi::pdr

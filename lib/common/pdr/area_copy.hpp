@@ -17,5 +17,7 @@ namespace ssi::pdr {
 /// threads: true ends it with kTimedOut. Errors: kPdrUnreadable (also: one of the areas does not fit on the disk),
 /// kPdrUnwritable; then the target holds no complete copy.
 [[nodiscard]] Result<void> copy_area(Disk& disk, MemberSlot from, MemberSlot to, const std::function<bool()>& is_void);
+/// The same into the beginning of another disk: a file, to look into what an area holds.
+[[nodiscard]] Result<void> save_area(Disk& disk, MemberSlot from, Disk& target, const std::function<bool()>& is_void);
 
 }  // namespace ssi::pdr

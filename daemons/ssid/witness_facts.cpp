@@ -89,12 +89,18 @@ awaitable<Result<EtcdStart>> WitnessFacts::joining() const {
 awaitable<Result<std::optional<LogReport>>> WitnessFacts::log(const WitnessKeeper& keeper, std::uint64_t lineage) {
     auto here = witness_log_here({}, lineage);
     if (!here || *here) co_return here;
+    if (!keeper.volume() || !of_.config.pdr.witness) co_return std::nullopt;
     const auto& lock = keeper.lock();
-    if (!keeper.volume() || !lock || !lock->data) co_return std::nullopt;
+    if (!lock) log::warning("the PDR cannot be read: if the witness's log on it is newer is not known");
+    if (!lock || !lock->data) co_return std::nullopt;
     const auto report =
         co_await witness_log_in_area(calls_, keeper.volume(), *lock->data, "/var/lib/ssi/witness-log", lineage);
-    if (!report) co_return std::unexpected(report.error());
-    co_return *report;
+    if (report) co_return *report;
+    auto fault = report.error();
+    fault.remedy =
+        "mend that; if it cannot be: witness = false in [pdr] here, restart ssid, and what only the witness "
+        "knew is lost";
+    co_return std::unexpected(std::move(fault));
 }
 
 /// SAFETY 4: its log is on a disk that is farther away than a member's, and its member has one more reason to end it.

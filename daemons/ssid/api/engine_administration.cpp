@@ -164,7 +164,7 @@ EngineRecovery EngineAdministration::recovery() {
 }
 
 /// SAFETY 20: of all that can be reached, the witness's included.
-awaitable<std::vector<LogReport>> EngineAdministration::comparable_logs() {
+awaitable<Result<std::vector<LogReport>>> EngineAdministration::comparable_logs() {
     auto logs = co_await reachable_logs(executor_, config_, own_);
     const auto& seats = voters_.seats();
     // After a forced recovery its data are those of a lineage before, until it begins anew.
@@ -173,15 +173,17 @@ awaitable<std::vector<LogReport>> EngineAdministration::comparable_logs() {
     if (is_no_voter) std::erase_if(logs, [](const LogReport& log) { return log.member == kWitnessName; });
     if (is_no_voter || std::ranges::find(logs, kWitnessName, &LogReport::member) != logs.end()) co_return logs;
     auto found = co_await witness_log(director_.lineage().value_or(0));
-    if (!found) log::warning("the witness's log is not compared", found.error());
-    if (found && *found) logs.push_back(**std::move(found));
+    if (!found) co_return std::unexpected(found.error());
+    if (*found) logs.push_back(**std::move(found));
     co_return logs;
 }
 
 EngineAdministration::Answer EngineAdministration::force() {
     co_await voters_.pause();
     const Paused paused{voters_};
-    const auto lineage = co_await recovery().force(co_await comparable_logs());
+    auto logs = co_await comparable_logs();
+    if (!logs) co_return std::unexpected(logs.error());
+    const auto lineage = co_await recovery().force(*std::move(logs));
     if (!lineage) co_return std::unexpected(lineage.error());
     co_return text({{"v", 1}, {"member", own_.str()}, {"lineage", *lineage}, {"done", "forced"}});
 }

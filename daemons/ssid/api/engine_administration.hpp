@@ -41,11 +41,11 @@ class EngineAdministration {
     Answer compact();
 
     /// What the log of the witness's data says, wherever on the PDR they are, for force() to compare; none: there are
-    /// none. Set before that is called.
+    /// none, or they are out of reach with the PDR. Set before that is called.
     std::function<boost::asio::awaitable<Result<std::optional<LogReport>>>(std::uint64_t lineage)> witness_log;
 
   private:
-    boost::asio::awaitable<std::vector<LogReport>> comparable_logs();
+    boost::asio::awaitable<Result<std::vector<LogReport>>> comparable_logs();
     boost::asio::awaitable<Result<void>> defragment_all();
     [[nodiscard]] std::filesystem::path socket_of(const Seat& seat) const;
     EngineRecovery recovery();

@@ -9,6 +9,7 @@ names, in their order, from the kernel's argument lab.wires=NAME,NAME...: nobody
 import hashlib
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from .cpio import Cpio
@@ -16,6 +17,9 @@ from .guest_image import kernel_module, unpack_kernel
 from .layers import make_layer
 from .processes import run, say
 from .trees import cache_directory, forget_old, tree_path
+
+# The supervisor switches members on side by side: one makes what all need.
+_making = threading.Lock()
 
 # In the order of loading. Here they are unpacked, which costs an emulated processor a second each.
 _MODULES = ["virtio_blk", "overlay", "failover", "net_failover", "virtio_net", "autofs4", "watchdog", "softdog", "tun",
@@ -105,11 +109,12 @@ def machine_image() -> Path:
 def layer_image(layer: Path) -> Path:
     """The image of a layer of the cache, such as our packages."""
     image = layer.with_name(f"lab-disk-{layer.name}")
-    if not image.exists():
-        partial = image.with_name(f"{image.name}.partial.{os.getpid()}")
-        make_disk(partial, layer, 1 << 30)
-        partial.rename(image)
-        forget_old("lab-disk-*", keep=image)
+    with _making:
+        if not image.exists():
+            partial = image.with_name(f"{image.name}.partial.{os.getpid()}")
+            make_disk(partial, layer, 1 << 30)
+            partial.rename(image)
+            forget_old("lab-disk-*", keep=image)
     os.utime(image)
     return image
 

@@ -22,6 +22,8 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = SOURCE / "build/test"
 JOBS = str(os.cpu_count() or 1)
 CLUSTERS = 2  # of the lab, at a time
+CI_SEEDS = 20_000  # of the simulation; --soak goes on behind them
+SOAK_SEEDS = 5_000  # at a time
 
 
 class PartFailed(Exception):
@@ -161,7 +163,26 @@ def sim(part):
     if not has_tests("tests/sim"):
         return Count()
     part.build("release", "tests/sim/all")
-    return part.ctest("release", "tests/sim", minutes=30, SSI_SIM_CLUSTER_SEEDS="20000")
+    return part.ctest("release", "tests/sim", minutes=30, SSI_SIM_CLUSTER_SEEDS=str(CI_SEEDS))
+
+
+def soak(part):
+    """Seeds that nobody has played yet: the next one is kept from run to run."""
+    part.build("release", "cluster_sim_test")
+    kept = SOURCE / "build/soak-next-seed"
+    first = int(kept.read_text()) if kept.exists() else CI_SEEDS + 1
+    end = time.monotonic() + 60 * part.options.soak_minutes
+    count = Count()
+    while time.monotonic() < end and not count.failed:
+        print(f"soak: seeds {first} to {first + SOAK_SEEDS - 1} ...", flush=True)
+        code = part.run("scripts/in-builder", "env", f"SSI_SIM_FIRST={first}", f"SSI_SIM_SEEDS={SOAK_SEEDS}",
+                        "/src/build/release/tests/sim/cluster_sim_test", "--gtest_filter=Cluster.*", minutes=30,
+                        check=False)
+        count.add(Count(failed=1) if code else Count(passed=1))
+        if not code:
+            first += SOAK_SEEDS
+            kept.write_text(f"{first}\n")
+    return count
 
 
 def model(part):
@@ -285,9 +306,10 @@ def bench(part):
 # In the order in which they run.
 PARTS = {"unit": unit, "debs": debs, "sim": sim, "model": model, "format": lint, "asan": asan, "s390x": s390x,
          "tidy": tidy, "tsan": tsan, "coverage": coverage, "fuzz": fuzz, "lab": lab, "drills": drills,
-         "ctc": ctc, "vm": vm, "bench": bench}
-NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "drills", "ctc", "vm", "bench")
-ALONE = ("lab", "drills", "ctc", "vm", "bench")  # They measure time: last, and nothing beside them.
+         "ctc": ctc, "vm": vm, "bench": bench,
+         "soak": soak}
+NIGHTLY = ("tidy", "tsan", "coverage", "fuzz", "drills", "ctc", "vm", "bench", "soak")
+ALONE = ("lab", "drills", "ctc", "vm", "bench", "soak")  # They measure time: last, and nothing beside them.
 # Where cores allow, these chains run side by side; the parts of one chain share a build folder.
 CHAINS = (("unit", "debs", "sim", "model", "format", "tidy"), ("asan",), ("s390x",), ("tsan",), ("coverage",),
           ("fuzz",))
@@ -303,6 +325,7 @@ HELP = {
     "tsan": "unit tests and simulation under ThreadSanitizer",
     "tidy": "clang-tidy", "coverage": "unit tests and simulation, lines run in each folder (in its log)",
     "fuzz": "each fuzzer for a minute", "bench": "the benchmarks",
+    "soak": "the simulation with seeds that were never played, for --soak-minutes",
 }
 
 
@@ -345,6 +368,7 @@ def parse_options():
     parser.add_argument("-k", metavar="EXPR", help="cases whose name contains EXPR (in the lab: pytest's -k)")
     parser.add_argument("--tail", type=int, default=60, metavar="N", help="lines of log shown of a failure (60)")
     parser.add_argument("--lab-minutes", type=int, default=45, metavar="N", help="the lab is stopped after this (45)")
+    parser.add_argument("--soak-minutes", type=int, default=60, metavar="N", help="(60)")
     parser.add_argument("--times", metavar="FILE", help="write the parts as JSON: name, seconds, counts")
     return parser.parse_args()
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <format>
 #include <mutex>
 #include <set>
@@ -201,7 +202,25 @@ decision = 4
 tick = 5
 )";
 
-const auto kQuiet = [](const std::string&) {};
+const std::string kAllAtOnce = R"([[step]]
+inject = "power-off"
+at = "all"
+[[step]]
+inject = "power-on"
+at = "all"
+[[step]]
+await = "guest-anew"
+within_s = 1
+[expect]
+down = ["all"]
+restarts = 1
+[timeline]
+restart = 5
+)";
+
+const DrillListener kQuiet{
+    [](const std::string&) {},
+    [](std::size_t, const Sight&) { return failure(ErrorCode::kUsage, "it was not to end with its member"); }};
 
 TEST(Drill, that_goes_as_expected_passes_and_has_a_report) {
     FakeSite site;
@@ -241,6 +260,34 @@ inject = "links-heal"
     ASSERT_TRUE(outcome);
     EXPECT_FALSE(outcome->passed());
     EXPECT_EQ(site.injected, (std::vector<std::string>{"links-silent", "pdr-fail", "links-heal"}));
+}
+
+TEST(Drill, that_ends_with_its_member_goes_on_when_that_is_up_again) {
+    FakeSite site;
+    site.broken = "power-off";  // here the program would end
+    const auto plan = scenario(kAllAtOnce);
+    const auto file = std::filesystem::path(testing::TempDir()) / "drill.json";
+    const DrillListener listener{[](const std::string&) {},
+                                 [&](std::size_t next_step, const Sight& before) {
+                                     return keep({"/drills", plan.name, "g", "/reports", next_step, before}, file);
+                                 }};
+    ASSERT_TRUE(run_drill(site, plan, "g", listener));
+    const auto kept = kept_interruption(file);
+    ASSERT_TRUE(kept) << kept.error().text();
+    EXPECT_EQ(kept->next_step, 1U);
+    EXPECT_EQ(kept->report, "/reports");
+
+    FakeSite after;
+    after.sight.run = "r2";
+    const auto outcome = resume_drill(after, plan, *kept, kQuiet);
+    ASSERT_TRUE(outcome) << outcome.error().text();
+    EXPECT_TRUE(outcome->passed()) << render_report(drill_document(after, plan, "g", *outcome)).value();
+    EXPECT_EQ(after.injected, std::vector<std::string>{"power-on"});
+    EXPECT_TRUE(forget_interruption(file));
+    EXPECT_FALSE(kept_interruption(file)) << "it is over";
+
+    FakeSite unchanged;  // the guest of before, as if nothing had been
+    EXPECT_FALSE(resume_drill(unchanged, plan, *kept, kQuiet)->passed());
 }
 
 TEST(Drill, begins_only_where_and_when_it_can) {

@@ -264,6 +264,10 @@ class CommandLine {
         run->add_flag("--yes", drill_.yes, "Do not ask for the cluster's name to be typed");
         run->add_option("--config", drill_.config, "Configuration of the cluster")->capture_default_str();
         run->callback([this] { command_ = drill_; });
+        auto* resume = drill->add_subcommand("resume", "Go on with a drill that took the power of this member, too");
+        resume->add_option("--config", drill_.config, "Configuration of the cluster")->capture_default_str();
+        resume->callback([this] { command_ = ResumeDrill{drill_.config}; });
+        resume->footer("On the member on which it was run, when that is up again. Its report goes where it was to go.");
         for (auto* verb : {list, run})
             verb->add_option("--directory", drill_.directory, "Where the scenarios lie")->capture_default_str();
         run->footer(

@@ -85,6 +85,10 @@ struct RunDrill {
     bool yes = false;              ///< Not asked again.
 };
 
+struct ResumeDrill {
+    std::filesystem::path config;  ///< system.toml
+};
+
 struct CheckConfig {
     std::filesystem::path file;
 };
@@ -106,8 +110,8 @@ struct ReloadConfig {
 struct PrintVersion {};
 
 using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, AuthorityVerb, FormatPdr,
-                             PdrMove, ShowPdr, BackUpEngine, RestoreEngine, ListDrills, RunDrill, CheckConfig,
-                             ShowConfig, DiffConfig, ReloadConfig, PrintVersion>;
+                             PdrMove, ShowPdr, BackUpEngine, RestoreEngine, ListDrills, RunDrill, ResumeDrill,
+                             CheckConfig, ShowConfig, DiffConfig, ReloadConfig, PrintVersion>;
 
 struct Invocation {
     Command command;

@@ -212,16 +212,31 @@ class Run {
         // A lab is there for it.
         if (!wanted.yes && !(*site)->is_lab())
             if (auto confirmed = confirm_drill(*scenario, (*site)->cluster()); !confirmed) return confirmed;
-        const auto outcome = run_drill(**site, *scenario, wanted.guest, [this](const std::string& line) {
-            (json_ ? errors_ : output_) << line << std::endl;
-        });
-        if (!outcome) return std::unexpected(outcome.error());
-        if (!outcome->passed()) status_ = 1;
-        const auto document = drill_document(**site, *scenario, wanted.guest, *outcome);
-        if (!wanted.report.empty())
-            if (const auto written = write_report(document, wanted.report); !written)
-                return std::unexpected(written.error());
-        return print(document, render_verdict);
+        const auto report = wanted.report.empty() ? wanted.report : std::filesystem::absolute(wanted.report);
+        const auto outcome = run_drill(**site, *scenario, wanted.guest,
+                                       {[this](const std::string& line) { tell(line); },
+                                        [&](std::size_t next_step, const Sight& before) {
+                                            return keep({std::filesystem::absolute(wanted.directory), wanted.name,
+                                                         wanted.guest, report, next_step, before},
+                                                        kInterruptedDrill);
+                                        }});
+        return report_drill(**site, *scenario, wanted.guest, outcome, report);
+    }
+
+    Result<void> operator()(const ResumeDrill& wanted) {
+        const auto interrupted = kept_interruption(kInterruptedDrill);
+        if (!interrupted) return std::unexpected(interrupted.error());
+        const auto scenario = find_scenario(interrupted->directory, interrupted->drill);
+        if (!scenario) return std::unexpected(scenario.error());
+        const auto site = open_site(wanted.config, bus_);
+        if (!site) return std::unexpected(site.error());
+        const auto again = [](std::size_t, const Sight&) -> Result<void> {
+            return failure(ErrorCode::kUsage, "one drill takes the power of its own member once");
+        };
+        const auto outcome =
+            resume_drill(**site, *scenario, *interrupted, {[this](const std::string& line) { tell(line); }, again});
+        if (auto forgotten = forget_interruption(kInterruptedDrill); !forgotten) return forgotten;
+        return report_drill(**site, *scenario, interrupted->guest, outcome, interrupted->report);
     }
 
     Result<void> operator()(const CheckConfig& wanted) {
@@ -311,6 +326,20 @@ class Run {
         if (std::getline(input_, typed) && typed == wanted) return {};
         return failure(ErrorCode::kUsage, "not confirmed, so nothing was done", wanted,
                        std::format("type {}, or give --yes", wanted));
+    }
+
+    /// A line of a drill's timeline as it comes.
+    void tell(const std::string& line) { (json_ ? errors_ : output_) << line << std::endl; }
+
+    Result<void> report_drill(const Site& site, const Scenario& scenario, const std::string& guest,
+                              const Result<DrillOutcome>& outcome, const std::filesystem::path& directory) {
+        if (!outcome) return std::unexpected(outcome.error());
+        if (!outcome->passed()) status_ = 1;
+        const auto document = drill_document(site, scenario, guest, *outcome);
+        if (!directory.empty())
+            if (const auto written = write_report(document, directory); !written)
+                return std::unexpected(written.error());
+        return print(document, render_verdict);
     }
 
     Result<void> confirm_drill(const Scenario& scenario, const std::string& cluster) {

@@ -50,6 +50,11 @@ def _power_on(lab: "Lab", member: str) -> None:
         lab.boot(member)
 
 
+def _power_cycle(lab: "Lab", member: str) -> None:
+    _power_off(lab, member)
+    lab.boot(member)
+
+
 def _resume(lab: "Lab", member: str) -> None:
     """One that was fenced meanwhile stays off."""
     if lab.power(member) == "paused":
@@ -66,6 +71,7 @@ def _split(lab: "Lab", half: list[str]) -> None:
 _FAULTS: dict[str, Callable[["Lab", list[str]], None]] = {
     "power-off": _each(_power_off),
     "power-on": _each(_power_on),
+    "power-cycle": _each(_power_cycle),
     "pause": _each(lambda lab, member: lab.pause(member)),
     "resume": _each(_resume),
     "links-cut": _each(lambda lab, member: lab.isolate(member)),

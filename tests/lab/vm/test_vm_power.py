@@ -74,9 +74,9 @@ def test_a_power_cut_loses_what_was_not_synced_and_nothing_else(machines: Admini
 
 
 def test_a_member_whose_power_was_cut_is_fenced_and_its_guest_starts_elsewhere(machines: Administrator) -> None:
-    machines.lab.guest_create("g1", memory_mib=32)
-    machines.start("MEMBER2", "g1")
+    machines.lab.guest_create("g2", memory_mib=32)
+    machines.start("MEMBER2", "g2")
     machines.lab.crash("MEMBER2")
     machines.wait_states("MEMBER1", timeout=240, MEMBER2="Down")
-    machines.lab.wait_guest("g1", 1, timeout=300)
-    assert machines.lab.guest_where("g1")[0] != "MEMBER2"
+    machines.lab.wait_guest("g2", 1, timeout=300)
+    assert machines.lab.guest_where("g2")[0] != "MEMBER2"

@@ -49,7 +49,7 @@ _ssictl() {
                 config) choices='check show diff push pull reload' ;;
                 ca) choices='init issue rotate retire' ;;
                 pdr) choices='format show check move' ;;
-                drill) choices='list run' ;;
+                drill) choices='list run resume' ;;
                 engine) choices='status backup compact force restore' ;;
                 'engine backup' | 'engine restore')
                     if [[ $cur != -* ]]; then
@@ -105,6 +105,7 @@ _ssictl() {
             'pdr show' | 'pdr check') choices+=' --device --config' ;;
             'drill list') choices+=' --directory' ;;
             'drill run') choices+=' --guest --report --yes --config --directory' ;;
+            'drill resume') choices+=' --config' ;;
         esac
         names=
     fi

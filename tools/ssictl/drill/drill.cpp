@@ -40,21 +40,23 @@ std::unexpected<Error> not_now(std::string what, std::string remedy) {
 class Conduct {
   public:
     Conduct(Site& site, const Scenario& scenario, const std::string& guest, DrillOutcome& outcome,
-            const std::function<void(const std::string&)>& progress)
+            const DrillListener& listener)
         : site_(site),
           scenario_(scenario),
           guest_(guest),
           outcome_(outcome),
-          progress_(progress),
+          listener_(listener),
           watch_(site, guest) {}
 
-    void run() {
+    void run(std::size_t first_step) {
         look();  // what was before the first fault
         bool failed = false;
-        for (std::size_t i = 0; i < scenario_.steps.size(); ++i) {
+        for (std::size_t i = first_step; i < scenario_.steps.size(); ++i) {
             const auto& step = scenario_.steps[i];
             if (failed && !is_ending(step)) continue;
-            if (const auto wrong = carry_out(step); !wrong.empty()) {
+            auto wrong = is_farewell(step) ? say_farewell(i + 1) : std::string();
+            if (wrong.empty()) wrong = carry_out(step);
+            if (!wrong.empty()) {
                 outcome_.failures.push_back(std::format("step {}: {}", i + 1, wrong));
                 failed = true;
             }
@@ -63,6 +65,22 @@ class Conduct {
     }
 
   private:
+    /// The drill ends with its own member, and is to be resumed.
+    bool is_farewell(const DrillStep& step) const {
+        const auto at = members_of(step.at, site_, outcome_.home);
+        return step.kind == DrillStep::Kind::kInject && step.act == "power-off" &&
+               std::ranges::find(at, site_.here()) != at.end();
+    }
+
+    std::string say_farewell(std::size_t next_step) {
+        const auto& before = outcome_.record.last();
+        if (!before) return "ssid of this member does not answer";
+        const auto said = listener_.farewell(next_step, *before);
+        if (!said) return said.error().text();
+        listener_.progress("this member's power goes, too; when it is up again: ssictl drill resume");
+        return {};
+    }
+
     /// Empty: as it should be.
     std::string carry_out(const DrillStep& step) {
         const auto time = scaled(step.time, site_.timing_scale());
@@ -108,9 +126,9 @@ class Conduct {
         if (const auto sight = site_.look(guest_)) outcome_.record.add(*sight);
         const auto& notes = outcome_.record.notes();
         for (; told_ < notes.size(); ++told_)
-            progress_(std::format("{:8.2f} s  {}",
-                                  std::chrono::duration<double>(notes[told_].at - outcome_.began).count(),
-                                  notes[told_].text));
+            listener_.progress(std::format("{:8.2f} s  {}",
+                                           std::chrono::duration<double>(notes[told_].at - outcome_.began).count(),
+                                           notes[told_].text));
     }
 
     bool is_so(const DrillStep& step) const {
@@ -119,6 +137,7 @@ class Conduct {
         const auto& moments = outcome_.record.moments();
         if (step.act == "stable") return sight->majority && sight->mode == "Stable";
         if (step.act == "safe") return !sight->majority;
+        if (step.act == "guest-anew") return sight->phase == "Running" && outcome_.record.restarts() > 0;
         if (step.act == "guest-home") return sight->phase == "Running" && sight->home == outcome_.home;
         if (step.act == "guest-elsewhere")
             return sight->phase == "Running" && sight->home != outcome_.home && moments.contains(DrillMoment::kTick);
@@ -133,7 +152,7 @@ class Conduct {
     const Scenario& scenario_;
     const std::string& guest_;
     DrillOutcome& outcome_;
-    const std::function<void(const std::string&)>& progress_;
+    const DrillListener& listener_;
     InstanceWatch watch_;
     std::size_t told_ = 0;
 };
@@ -154,6 +173,13 @@ void judge(const Site& site, const Scenario& scenario, DrillOutcome& outcome) {
             outcome.late.push_back(
                 std::format("{} after {} instead of {}", name_of(moment), took, scaled(limit, site.timing_scale())));
     }
+}
+
+DrillOutcome begun(const Site& site, const Scenario& scenario, const std::string& guest, const std::string& home) {
+    std::set<std::string> down;
+    for (const auto role : scenario.down)
+        for (auto& name : members_of(role, site, home)) down.insert(std::move(name));
+    return {{guest, std::move(down), scaled(kBeat, site.timing_scale())}, home, {}, {}, DrillTime::clock::now()};
 }
 
 }  // namespace
@@ -204,15 +230,26 @@ Result<std::string> check_drill(Site& site, const Scenario& scenario, const std:
 }
 
 Result<DrillOutcome> run_drill(Site& site, const Scenario& scenario, const std::string& guest,
-                               const std::function<void(const std::string&)>& progress) {
-    auto home = check_drill(site, scenario, guest);
+                               const DrillListener& listener) {
+    const auto home = check_drill(site, scenario, guest);
     if (!home) return std::unexpected(home.error());
-    std::set<std::string> down;
-    for (const auto role : scenario.down)
-        for (auto& name : members_of(role, site, *home)) down.insert(std::move(name));
-    DrillOutcome outcome{
-        {guest, std::move(down), scaled(kBeat, site.timing_scale())}, *home, {}, {}, DrillTime::clock::now()};
-    Conduct(site, scenario, guest, outcome, progress).run();
+    auto outcome = begun(site, scenario, guest, *home);
+    Conduct(site, scenario, guest, outcome, listener).run(0);
+    judge(site, scenario, outcome);
+    return outcome;
+}
+
+Result<DrillOutcome> resume_drill(Site& site, const Scenario& scenario, const Interruption& interruption,
+                                  const DrillListener& listener) {
+    if (interruption.next_step == 0 || interruption.next_step > scenario.steps.size())
+        return not_now(std::format("{} is another drill now than the one that was interrupted", scenario.name),
+                       "run it anew: ssictl drill run " + scenario.name);
+    auto before = interruption.before;
+    auto outcome = begun(site, scenario, interruption.guest, before.home);
+    before.at = outcome.began;
+    outcome.record.add(before);
+    outcome.record.fault(outcome.began, "this member is up again after its power cut");
+    Conduct(site, scenario, interruption.guest, outcome, listener).run(interruption.next_step);
     judge(site, scenario, outcome);
     return outcome;
 }

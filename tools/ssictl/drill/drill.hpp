@@ -1,10 +1,12 @@
 #pragma once
 /// Carries a scenario out, and judges what came of it.
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "tools/ssictl/drill/interruption.hpp"
 #include "tools/ssictl/drill/record.hpp"
 #include "tools/ssictl/drill/scenario.hpp"
 
@@ -27,9 +29,21 @@ struct DrillOutcome {
 /// The members that a role means.
 [[nodiscard]] std::vector<std::string> members_of(DrillRole role, const Site& site, const std::string& home);
 
-/// From the first step to the last. A step that fails ends it, but for what ends its faults. `progress` is told each
-/// line of the timeline as it comes. Error: of the first look.
+struct DrillListener {
+    /// Told each line of the timeline as it comes.
+    std::function<void(const std::string& line)> progress;
+    /// Called before a step that takes the power of this member, too; what it keeps is for resume_drill(). An error is
+    /// that of the step.
+    std::function<Result<void>(std::size_t next_step, const Sight& before)> farewell;
+};
+
+/// From the first step to the last. A step that fails ends it, but for what ends its faults. Error: of the first look.
 [[nodiscard]] Result<DrillOutcome> run_drill(Site& site, const Scenario& scenario, const std::string& guest,
-                                             const std::function<void(const std::string& line)>& progress);
+                                             const DrillListener& listener);
+
+/// Goes on with one that had taken the power of this member; the moments count from now. Error: kUsage (the scenario is
+/// another one now).
+[[nodiscard]] Result<DrillOutcome> resume_drill(Site& site, const Scenario& scenario, const Interruption& interruption,
+                                                const DrillListener& listener);
 
 }  // namespace ssi::ctl

@@ -24,7 +24,8 @@ constexpr std::array kMoments{std::pair{DrillMoment::kDetection, "detection"}, s
                               std::pair{DrillMoment::kRestart, "restart"}, std::pair{DrillMoment::kTick, "tick"}};
 constexpr std::array kRoles{std::pair{"home", DrillRole::kHome}, std::pair{"other", DrillRole::kOther},
                             std::pair{"all", DrillRole::kAll}, std::pair{"half", DrillRole::kHalf}};
-constexpr std::array<std::string_view, 6> kAwaits{"joined", "down", "guest-elsewhere", "guest-home", "stable", "safe"};
+constexpr std::array<std::string_view, 7> kAwaits{"joined", "down", "guest-elsewhere", "guest-home", "guest-anew",
+                                                  "stable", "safe"};
 
 [[noreturn]] void fault(const toml::value& where, const std::string& what, const std::string& remedy) {
     const auto& at = where.location();

@@ -13,6 +13,7 @@
 #include <charconv>
 #include <format>
 #include <ranges>
+#include <thread>
 #include <utility>
 
 #include "lib/common/json_message.hpp"
@@ -30,7 +31,8 @@ constexpr auto kQuick = 5s;
 constexpr auto kLibvirt = 3s;   // for one answer; a dead member's comes never
 constexpr auto kLabFault = 90;  // seconds: a boot is one, too
 constexpr auto kSupervisor = "/run/ssi-lab/supervisor.sock";
-constexpr int kAgentOff = 2;  // exit status of `status`
+constexpr auto kOwnEnd = 60s;  // after which it will not come
+constexpr int kAgentOff = 2;   // exit status of `status`
 
 std::optional<std::chrono::milliseconds> age(const json::Object& member, const char* field) {
     const auto value = json::number_or(member, field, -1);
@@ -144,10 +146,10 @@ class RealSite final : public Site {
         if (what == "crash-isfcd") return kill_daemon("isfcd.service");
         if (what == "links-off") return channels("Deactivate");
         if (what == "links-on") return channels("Activate");
+        const bool is_here = std::ranges::find(at, own_.str()) != at.end();
+        if (what == "power-off" && is_here) return power_off_here_too(at);
         if (lab_) return ask_lab(what, at);
-        for (const auto& member : at)
-            if (auto done = power(member, what == "power-off" ? "off" : "on"); !done) return done;
-        return {};
+        return power_each(at, what == "power-off" ? "off" : "on");
     }
 
   private:
@@ -156,6 +158,23 @@ class RealSite final : public Site {
         if (!killed) return std::unexpected(killed.error());
         if (killed->status == 0) return {};
         return failure(ErrorCode::kSystemFailed, std::format("{} was not killed: {}", unit, killed->output), unit);
+    }
+
+    /// This member comes last, and back by itself: it is to switch the others on.
+    Result<void> power_off_here_too(std::vector<std::string> at) {
+        std::erase(at, own_.str());
+        auto done = lab_ ? ask_lab("power-off", at) : power_each(at, "off");
+        if (done) done = lab_ ? ask_lab("power-cycle", {own_.str()}) : power(own_.str(), "reboot");
+        if (!done) return done;
+        std::this_thread::sleep_for(kOwnEnd);
+        return failure(ErrorCode::kFenceFailed, std::format("{} was switched off, and is on", own_.str()), own_.str(),
+                       "ssictl fence test " + own_.str());
+    }
+
+    Result<void> power_each(const std::vector<std::string>& at, const std::string& action) {
+        for (const auto& member : at)
+            if (auto done = power(member, action); !done) return done;
+        return {};
     }
 
     /// All channels of this member. One that is gone already is not in the way.

@@ -220,6 +220,8 @@ class Run {
                                                          wanted.guest, report, next_step, before},
                                                         kInterruptedDrill);
                                         }});
+        // It did not end with this member: there is nothing to resume.
+        if (auto forgotten = forget_interruption(kInterruptedDrill); !forgotten) return forgotten;
         return report_drill(**site, *scenario, wanted.guest, outcome, report);
     }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The verbs of `ssictl ca`. They alone need OpenSSL, whose loading would cost every other verb a third of its time: so
-/// the program ssictl leaves them to a second one, ssictl-ca, which has them built in (authority_program.cpp).
+/// The verbs of `ssictl ca`. They need much of OpenSSL, which would cost every other verb a part of its time: so the
+/// program ssictl leaves them to a second one, ssictl-ca, which has them built in (authority_program.cpp).
 
 #include <filesystem>
 #include <string>

@@ -53,7 +53,8 @@ void EngineVerbs::add(CLI::App& app, std::optional<Command>& command) {
                         .warning = kForceWarning});
     force->footer(
         "The last resort: bring voters back instead if that can be done at all. Refused while the engine serves,\n"
-        "and when a member that can be reached has a newer log. All voters that do not answer must be off.");
+        "and when a member that can be reached, or the witness, has a newer log. All voters that do not answer must\n"
+        "be off.");
     for (auto* drastic : {restore, force}) drastic->add_flag("--yes", yes_, "Do not ask");
     verb("compact", "Make room in the engine's database, and let it write again",
          {.method = "EngineCompact", .timeout = kRepair, .render = render_compaction});

@@ -237,6 +237,7 @@ class Run {
         };
         const auto outcome =
             resume_drill(**site, *scenario, *interrupted, {[this](const std::string& line) { tell(line); }, again});
+        if (!outcome) return std::unexpected(outcome.error());
         if (auto forgotten = forget_interruption(kInterruptedDrill); !forgotten) return forgotten;
         return report_drill(**site, *scenario, interrupted->guest, outcome, interrupted->report);
     }

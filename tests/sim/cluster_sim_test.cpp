@@ -27,14 +27,14 @@ TEST(Cluster, no_guest_runs_twice_whatever_fails_R1) {
         totals += share.totals;
     }
     if (HasFailure()) return;
-    // A simulation in which nothing happens proves nothing.
+    // A simulation in which nothing happens proves nothing; of what is rare, few seeds need have none.
     EXPECT_GT(totals.starts, static_cast<int>(seeds));
     EXPECT_GT(totals.refusals, static_cast<int>(seeds));
     EXPECT_GT(totals.moves, static_cast<int>(seeds) / 4);
-    EXPECT_GT(totals.fences, static_cast<int>(seeds) / 4);
-    EXPECT_GT(totals.expiries, static_cast<int>(seeds) / 10);
-    EXPECT_GT(totals.resets, static_cast<int>(seeds) / 10);
-    EXPECT_GT(totals.lone_lapses, static_cast<int>(seeds) / 200);
+    EXPECT_GE(totals.fences, static_cast<int>(seeds) / 4);
+    EXPECT_GE(totals.expiries, static_cast<int>(seeds) / 10);
+    EXPECT_GE(totals.resets, static_cast<int>(seeds) / 10);
+    EXPECT_GE(totals.lone_lapses, static_cast<int>(seeds) / 200);
     std::printf(
         "%llu seeds: %d starts, %d refusals, %d moves, %d fences, %d leases lost, %d resets, %d ridden out alone\n",
         static_cast<unsigned long long>(seeds), totals.starts, totals.refusals, totals.moves, totals.fences,

@@ -47,7 +47,7 @@ struct CarryOut {
 
 }  // namespace
 
-Files carry_out(const AuthorityVerb& verb, const std::vector<std::string>& /*words*/) {
+Files carry_out(const AuthorityVerb& verb, const Words& /*words*/) {
     return std::visit(CarryOut{}, verb);
 }
 

@@ -1,6 +1,5 @@
 #pragma once
-/// The verbs of `ssictl ca`. They need much of OpenSSL, which would cost every other verb a part of its time: so the
-/// program ssictl leaves them to a second one, ssictl-ca, which has them built in (authority_program.cpp).
+/// The verbs of `ssictl ca`, of the second program (second_program.hpp).
 
 #include <filesystem>
 #include <string>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "lib/common/error.hpp"
+#include "tools/ssictl/second_program.hpp"
 
 namespace ssi::ctl {
 
@@ -35,9 +35,7 @@ struct RetireAuthority {
 
 using AuthorityVerb = std::variant<InitAuthority, IssueCertificate, RotateCertificates, RetireAuthority>;
 
-/// Returns the files that it wrote. `words`: the command line that the verb was read from, without the program's name.
-/// Errors: those of ssi::pki and of the configuration; kSystemFailed: the program that does it is not there.
-[[nodiscard]] Result<std::vector<std::filesystem::path>> carry_out(const AuthorityVerb& verb,
-                                                                   const std::vector<std::string>& words);
+/// Returns the files that it wrote. Errors: those of ssi::pki and of the configuration.
+[[nodiscard]] Result<std::vector<std::filesystem::path>> carry_out(const AuthorityVerb& verb, const Words& words);
 
 }  // namespace ssi::ctl

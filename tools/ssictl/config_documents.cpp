@@ -1,6 +1,5 @@
 #include "tools/ssictl/config_documents.hpp"
 
-#include <algorithm>
 #include <boost/json/array.hpp>
 #include <charconv>
 #include <format>
@@ -10,8 +9,6 @@
 #include "lib/common/config/document.hpp"
 #include "lib/common/config/shared.hpp"
 #include "lib/common/text_file.hpp"
-#include "tools/ssictl/document_cells.hpp"
-#include "tools/ssictl/table.hpp"
 
 namespace ssi::ctl {
 namespace {
@@ -79,7 +76,7 @@ array rows_of(const ConfigDocument& document, const MemberName& member) {
 
 }  // namespace
 
-Result<json::Object> check_config(const std::filesystem::path& file) {
+Result<json::Object> check_config(const std::filesystem::path& file, const Words& /*words*/) {
     const auto text = content_of(file);
     if (!text) return std::unexpected(text.error());
     json::Object answer{{"v", 1}, {"file", file.string()}, {"member", nullptr}, {"hash", nullptr}};
@@ -103,33 +100,7 @@ Result<json::Object> check_config(const std::filesystem::path& file) {
     return answer;
 }
 
-Result<std::string> render_config_check(const json::Object& document) {
-    const auto problems = entries(document, "problems");
-    if (!problems) return std::unexpected(problems.error());
-    const auto file = printable(text_of(document, "file"));
-    if (problems->empty()) {
-        const auto own = text_of(document, "member");
-        return std::format("{}: no problem; cluster {}, {} members, {} channels; this host is {}\n", file,
-                           printable(text_of(document, "cluster")), number_of(document, "members"),
-                           number_of(document, "channels"), own.empty() ? "none of them" : printable(own));
-    }
-    std::string text;
-    for (const auto& problem : *problems) {
-        // Its own line breaks stay: the line of the file and the caret are in it.
-        auto diagnostic = text_of(problem, "diagnostic");
-        std::ranges::replace_if(
-            diagnostic, [](unsigned char byte) { return (byte < 0x20 && byte != '\n') || byte == 0x7f; }, '?');
-        text += diagnostic + (diagnostic.ends_with('\n') ? "" : "\n");
-    }
-    return text + std::format("{}: {} {}\n", file, problems->size(), problems->size() == 1 ? "problem" : "problems");
-}
-
-std::size_t problems_in(const json::Object& document) {
-    const auto problems = entries(document, "problems");
-    return problems ? problems->size() : 0;
-}
-
-Result<json::Object> show_config(const std::filesystem::path& file, const std::string& member) {
+Result<json::Object> show_config(const std::filesystem::path& file, const std::string& member, const Words& /*words*/) {
     const auto document = load_config_document(file);
     if (!document) return std::unexpected(document.error());
     const auto seen_by = own_member(document->config, member);
@@ -139,21 +110,6 @@ Result<json::Object> show_config(const std::filesystem::path& file, const std::s
                         {"member", seen_by->str()},
                         {"hash", shared_config(document->entries).hash},
                         {"keys", rows_of(*document, *seen_by)}};
-}
-
-Result<std::string> render_config(const json::Object& document) {
-    const auto keys = entries(document, "keys");
-    if (!keys) return std::unexpected(keys.error());
-    Table table({{"KEY"}, {"VALUE"}, {"BY"}, {"A CHANGE TAKES EFFECT AT"}});
-    for (const auto& key : *keys) {
-        const auto effective = text_of(key, "effective");
-        const auto value = text_of(key, "value");
-        table.add({text_of(key, "key"), effective.empty() ? value : std::format("{} (stretched: {})", value, effective),
-                   json::boolean_or(key, "set", false) ? "line " + number_of(key, "line") : "default",
-                   text_of(key, "effect")});
-    }
-    return printable(std::format("{} as {} sees it", text_of(document, "file"), text_of(document, "member"))) + "\n" +
-           table.text();
 }
 
 }  // namespace ssi::ctl

@@ -54,6 +54,47 @@ std::string next_step(const json::Object& answer) {
 
 }  // namespace
 
+Result<std::string> render_config_check(const json::Object& document) {
+    const auto problems = entries(document, "problems");
+    if (!problems) return std::unexpected(problems.error());
+    const auto file = printable(text_of(document, "file"));
+    if (problems->empty()) {
+        const auto own = text_of(document, "member");
+        return std::format("{}: no problem; cluster {}, {} members, {} channels; this host is {}\n", file,
+                           printable(text_of(document, "cluster")), number_of(document, "members"),
+                           number_of(document, "channels"), own.empty() ? "none of them" : printable(own));
+    }
+    std::string text;
+    for (const auto& problem : *problems) {
+        // Its own line breaks stay: the line of the file and the caret are in it.
+        auto diagnostic = text_of(problem, "diagnostic");
+        std::ranges::replace_if(
+            diagnostic, [](unsigned char byte) { return (byte < 0x20 && byte != '\n') || byte == 0x7f; }, '?');
+        text += diagnostic + (diagnostic.ends_with('\n') ? "" : "\n");
+    }
+    return text + std::format("{}: {} {}\n", file, problems->size(), problems->size() == 1 ? "problem" : "problems");
+}
+
+std::size_t problems_in(const json::Object& document) {
+    const auto problems = entries(document, "problems");
+    return problems ? problems->size() : 0;
+}
+
+Result<std::string> render_config(const json::Object& document) {
+    const auto keys = entries(document, "keys");
+    if (!keys) return std::unexpected(keys.error());
+    Table table({{"KEY"}, {"VALUE"}, {"BY"}, {"A CHANGE TAKES EFFECT AT"}});
+    for (const auto& key : *keys) {
+        const auto effective = text_of(key, "effective");
+        const auto value = text_of(key, "value");
+        table.add({text_of(key, "key"), effective.empty() ? value : std::format("{} (stretched: {})", value, effective),
+                   json::boolean_or(key, "set", false) ? "line " + number_of(key, "line") : "default",
+                   text_of(key, "effect")});
+    }
+    return printable(std::format("{} as {} sees it", text_of(document, "file"), text_of(document, "member"))) + "\n" +
+           table.text();
+}
+
 Result<std::string> render_config_diff(const json::Object& document) {
     const auto comparisons = entries(document, "comparisons");
     if (!comparisons) return std::unexpected(comparisons.error());

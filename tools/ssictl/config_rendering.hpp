@@ -1,6 +1,6 @@
 #pragma once
-/// ssid's documents about system.toml (docs/architecture.md, "JSON documents") as text for a terminal. Pure. Error:
-/// kProtocolViolated, when the document is not what it should be.
+/// The documents about system.toml, ssid's (docs/architecture.md, "JSON documents") and those of config_documents, as
+/// text for a terminal. Pure. Error: kProtocolViolated, when the document is not what it should be.
 
 #include <boost/json/array.hpp>
 #include <string>
@@ -9,6 +9,12 @@
 
 namespace ssi::ctl {
 
+/// check_config
+[[nodiscard]] Result<std::string> render_config_check(const json::Object& document);
+/// How many problems such a document has.
+[[nodiscard]] std::size_t problems_in(const json::Object& document);
+/// show_config
+[[nodiscard]] Result<std::string> render_config(const json::Object& document);
 /// ConfigDiff, with "not_in_file" (run_time_channels).
 [[nodiscard]] Result<std::string> render_config_diff(const json::Object& document);
 [[nodiscard]] Result<std::string> render_config_push(const json::Object& document);

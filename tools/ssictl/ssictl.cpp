@@ -57,8 +57,8 @@ Result<void> copy_privately(const std::filesystem::path& from, const std::filesy
 /// One invocation, with the streams it talks to.
 class Run {
   public:
-    Run(bool json, std::vector<std::string> words, std::istream& input, std::ostream& output, std::ostream& errors,
-        const std::string& bus, bool terminal)
+    Run(bool json, Words words, std::istream& input, std::ostream& output, std::ostream& errors, const std::string& bus,
+        bool terminal)
         : json_(json),
           words_(std::move(words)),
           input_(input),
@@ -243,14 +243,14 @@ class Run {
     }
 
     Result<void> operator()(const CheckConfig& wanted) {
-        const auto document = check_config(wanted.file);
+        const auto document = check_config(wanted.file, words_);
         if (!document) return std::unexpected(document.error());
         if (problems_in(*document) > 0) status_ = 1;
         return print(*document, render_config_check);
     }
 
     Result<void> operator()(const ShowConfig& wanted) {
-        const auto document = show_config(wanted.file, wanted.member);
+        const auto document = show_config(wanted.file, wanted.member, words_);
         if (!document) return std::unexpected(document.error());
         return print(*document, render_config);
     }
@@ -358,7 +358,7 @@ class Run {
     }
 
     bool json_;
-    const std::vector<std::string> words_;  // the command line without the program's name
+    const Words words_;
     std::istream& input_;
     std::ostream& output_;
     std::ostream& errors_;

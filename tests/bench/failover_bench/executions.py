@@ -18,7 +18,7 @@ _FAN_MARK_ADD = 1
 _FAN_OPEN_EXEC = 0x1000
 _AT_FDCWD = -100
 _EVENT = struct.Struct("=IBBHQii")  # struct fanotify_event_metadata
-_EXEC_TIME_S = 1.0  # from the open of the program to the end of execve
+_EXEC_TIME_S = 10.0  # from the open of the program to the end of execve: read from a cold disk it takes its time
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -120,6 +120,8 @@ class CommandLine {
             else
                 command_ = ShowCluster{};
         });
+        call(query, "names", "Which guests run where",
+             {.method = "GuestList", .timeout = kQuick, .render = render_residents});
     }
 
     void add_guest() {

@@ -40,6 +40,7 @@ TEST(CommandLine, verbs_are_calls_with_their_arguments) {
         {{"relocate", "move", "g", "M2"}, "RelocateMove", {"g", "M2"}},
         {{"relocate", "status", "g"}, "RelocateStatus", {"g"}},
         {{"query", "ssi", "--why", "M2"}, "Why", {"M2"}},
+        {{"query", "names"}, "GuestList", {}},
         {{"member", "set-down", "M2"}, "MemberSetDown", {"M2"}},
         {{"member", "leave"}, "MemberLeave", {}},
         {{"fence", "test", "M2"}, "FenceTest", {"M2"}},

@@ -160,6 +160,19 @@ TEST(Rendering, guests_show_where_they_are_and_go) {
               "The cluster knows no guests: virsh define and start one\n");
 }
 
+TEST(Rendering, residents_are_the_guests_that_are_somewhere) {
+    EXPECT_EQ(render_residents(document(R"({"v":1,"guests":[
+                  {"name":"linux01","phase":"Relocating","member":"MEMBER1","to":"MEMBER2"},
+                  {"name":"db","phase":"Down","member":null,"to":null},
+                  {"name":"web","phase":"Running","member":"MEMBER2","to":null}]})"))
+                  .value(),
+              "GUEST    MEMBER              STATE\n"
+              "linux01  MEMBER1 -> MEMBER2  Relocating\n"
+              "web      MEMBER2             Running\n");
+    EXPECT_EQ(render_residents(document(R"({"v":1,"guests":[{"name":"db","phase":"Down","member":null}]})")).value(),
+              "No guest runs\n");
+}
+
 TEST(Rendering, guest_shows_its_last_move) {
     EXPECT_EQ(render_guest(document(R"({"v":1,"name":"linux01","uuid":"0-1","phase":"Running","member":"MEMBER2",
                   "to":null,"run":"abc","reason":"","restart":false,"last_move":{"v":1,"guest":"linux01","from":"MEMBER1",
@@ -215,11 +228,11 @@ TEST(Rendering, names_are_one_a_line) {
 
 TEST(Rendering, documents_of_another_shape_are_errors) {
     for (const auto rendering :
-         {render_cluster,     render_why,     render_member_names, render_guests,       render_guest_names,
-          render_guest,       render_started, render_policy,       render_shut_down,    render_destroyed,
-          render_move,        render_moves,   render_member,       render_fencing,      render_fence_test,
-          render_maintenance, render_links,   render_link_details, render_link_members, render_streams,
-          render_channel,     render_reload})
+         {render_cluster,    render_why,         render_member_names, render_guests,       render_guest_names,
+          render_residents,  render_guest,       render_started,      render_policy,       render_shut_down,
+          render_destroyed,  render_move,        render_moves,        render_member,       render_fencing,
+          render_fence_test, render_maintenance, render_links,        render_link_details, render_link_members,
+          render_streams,    render_channel,     render_reload})
         EXPECT_EQ(rendering(document(R"({"v":1,"members":3,"guests":"x","links":{},"streams":1,"changes":null})"))
                       .error()
                       .code,

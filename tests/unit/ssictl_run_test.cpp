@@ -195,6 +195,30 @@ TEST_F(SsictlWithSsidTest, set_down_is_not_done_otherwise) {
     }
 }
 
+TEST_F(SsictlWithSsidTest, cp_command_finds_its_guest_in_another_case) {
+    EXPECT_EQ(ssictl({"cp", "VMRELOCATE STATUS G2"}), 0) << errors_.str();
+    EXPECT_EQ(output_.str(), "guest g2 is moving from M1 to M2\n");
+    EXPECT_EQ(ssictl({"cp", "vmrelo", "status", "g9"}), 0) << errors_.str();
+    EXPECT_EQ(output_.str(), "guest g9 is moving from M1 to M2\n") << "the daemon is the one to know";
+}
+
+TEST_F(SsictlWithSsidTest, cp_command_ends_as_its_verb_does) {
+    EXPECT_EQ(ssictl({"cp", "QUERY NAMES"}), 0);
+    EXPECT_EQ(output_.str(), "GUEST  MEMBER    STATE\ng1     M1        Running\ng2     M1 -> M2  Relocating\n");
+    EXPECT_EQ(ssictl({"cp", "XAUTOLOG G1"}), 1);
+    EXPECT_EQ(errors_.str(), "ssictl: SSI-1040 guest g1 runs on M2\n        try: use it there\n");
+    EXPECT_EQ(ssictl({"cp", "XAUTOLOG G1", "--json"}), 1);
+    EXPECT_EQ(boost::json::parse(output_.str()).at("error").at("code").as_int64(), 1040);
+    EXPECT_EQ(ssictl({"cp", "FROBNICATE"}), 2);
+}
+
+TEST_F(SsictlWithSsidTest, cp_command_is_carried_out_though_names_cannot_be_had) {
+    EXPECT_EQ(ssictl({"query", "ssi"}), 1) << "no members from this one";
+    EXPECT_EQ(ssictl({"cp", "SET SSI M2 DOWN"}, "M2\n"), 0) << errors_.str();
+    EXPECT_EQ(output_.str(), "M2 is Down\n");
+    EXPECT_EQ(ssictl({"cp", "SET SSI M2 DOWN"}, "yes\n"), 2);
+}
+
 class SsictlWithIsfcdTest : public SsictlTest {
     FakeIsfcd isfcd_{daemon_.address()};
 };
@@ -211,6 +235,11 @@ TEST_F(SsictlWithIsfcdTest, show_of_one_link_leaves_the_others_out) {
 TEST_F(SsictlWithIsfcdTest, streams_of_one_link) {
     EXPECT_EQ(ssictl({"islink", "show", "M2", "--streams"}), 0);
     EXPECT_EQ(output_.str(), "No stream to M2 is open\n");
+}
+
+TEST_F(SsictlWithIsfcdTest, cp_command_to_isfcd_needs_no_ssid) {
+    EXPECT_EQ(ssictl({"cp", "QUERY ISLINK M3", "--json"}), 0) << errors_.str();
+    EXPECT_EQ(boost::json::parse(output_.str()).at("links").at(0).at("member").as_string(), "M3");
 }
 
 TEST_F(SsictlWithIsfcdTest, last_channel_goes_by_force_alone) {
@@ -254,6 +283,7 @@ TEST_F(SsictlWithIsfcdTest, query_of_the_cluster_is_loud_about_channels_that_are
 TEST_F(SsictlTest, bus_that_is_absent_ends_with_3) {
     daemon_.stop();
     EXPECT_EQ(ssictl({"guest", "list"}), 3);
+    EXPECT_EQ(ssictl({"cp", "FORCE G1"}), 3);
 }
 
 TEST_F(SsictlTest, version_needs_no_daemon) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tools/ssictl/config_verbs.hpp"
+#include "tools/ssictl/cp/verb.hpp"
 #include "tools/ssictl/engine_verbs.hpp"
 #include "tools/ssictl/link_verbs.hpp"
 #include "tools/ssictl/member_verbs.hpp"
@@ -31,6 +32,7 @@ constexpr auto kExamples = R"(Examples:
   ssictl relocate move linux01 MEMBER2     without stopping it
   ssictl guest list --json
   ssictl islink watch                      what the channels to the other members carry
+  ssictl cp 'QUERY NAMES'                  in z/VM's words; ssictl cp HELP lists them
 
 Exit status: 0 done, 1 refused, 2 usage, 3 the daemon cannot be reached.
 Every refusal has a code, explained in docs/errors.md. More: ssictl COMMAND --help, man ssictl)";
@@ -58,10 +60,12 @@ class CommandLine {
         pdr_.add(app_, command_);
         engine_.add(app_, command_);
         add_drill();
+        cp_.add(app_);
         app_.add_subcommand("version", "Print the version")->callback([this] { command_ = PrintVersion{}; });
     }
 
     std::expected<Invocation, Answered> parse(std::vector<std::string> arguments) {
+        arguments = cp::CpVerb::in_order(std::move(arguments));
         std::ranges::reverse(arguments);  // as CLI11 wants them
         try {
             app_.parse(std::move(arguments));
@@ -71,6 +75,7 @@ class CommandLine {
             if (app_.exit(error, output, errors) == 0) return std::unexpected(Answered{0, output.str(), ""});
             return std::unexpected(Answered{kUsage, "", "ssictl: " + errors.str()});
         }
+        if (cp_.is_wanted()) return cp_.read(json_);
         // CLI11 can demand a subcommand itself, but then a mistyped one is called a missing one.
         if (!command_) return std::unexpected(Answered{kUsage, "", help_of_last()});
         return Invocation{std::move(*command_), json_};
@@ -120,6 +125,8 @@ class CommandLine {
             else
                 command_ = ShowCluster{};
         });
+        call(query, "names", "Which guests run where",
+             {.method = "GuestList", .timeout = kQuick, .render = render_residents});
     }
 
     void add_guest() {
@@ -279,6 +286,7 @@ class CommandLine {
     CLI::App app_{"Shows and directs an SSI cluster: hosts that run their guests as one system.", "ssictl"};
     std::optional<Command> command_;
     ConfigVerbs config_;
+    cp::CpVerb cp_;
     EngineVerbs engine_;
     LinkVerbs links_;
     MemberVerbs members_;

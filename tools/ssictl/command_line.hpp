@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tools/ssictl/authority_verbs.hpp"
+#include "tools/ssictl/cp/reading.hpp"
 #include "tools/ssictl/link_rendering.hpp"
 #include "tools/ssictl/pdr_move.hpp"
 #include "tools/ssictl/pdr_place.hpp"
@@ -109,9 +110,14 @@ struct ReloadConfig {
 
 struct PrintVersion {};
 
+/// A CP command that names guests or members: they are looked up, and then the verb that it stands for is carried out.
+struct CpCommand {
+    cp::Reading reading;
+};
+
 using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, AuthorityVerb, FormatPdr,
                              PdrMove, ShowPdr, BackUpEngine, RestoreEngine, ListDrills, RunDrill, ResumeDrill,
-                             CheckConfig, ShowConfig, DiffConfig, ReloadConfig, PrintVersion>;
+                             CheckConfig, ShowConfig, DiffConfig, ReloadConfig, PrintVersion, CpCommand>;
 
 struct Invocation {
     Command command;

@@ -243,6 +243,16 @@ Result<std::string> render_guests(const json::Object& document) {
     return table.text();
 }
 
+Result<std::string> render_residents(const json::Object& document) {
+    const auto guests = entries(document, "guests");
+    if (!guests) return std::unexpected(guests.error());
+    Table table({{"GUEST"}, {"MEMBER"}, {"STATE"}});
+    for (const auto& guest : *guests)
+        if (const auto phase = text_of(guest, "phase"); phase != "Down")
+            table.add({text_of(guest, "name"), place(guest), phase});
+    return table.empty() ? "No guest runs\n" : table.text();
+}
+
 Result<std::string> render_guest(const json::Object& document) {
     const auto name = json::text(document, "name");
     if (!name) return std::unexpected(name.error());

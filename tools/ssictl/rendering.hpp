@@ -17,6 +17,8 @@ using Rendering = Result<std::string> (*)(const json::Object& document);
 [[nodiscard]] Result<std::string> render_why(const json::Object& document);
 [[nodiscard]] Result<std::string> render_member_names(const json::Object& document);
 [[nodiscard]] Result<std::string> render_guests(const json::Object& document);
+/// GuestList: those that run somewhere, or are on their way, in the sense of z/VM's QUERY NAMES.
+[[nodiscard]] Result<std::string> render_residents(const json::Object& document);
 [[nodiscard]] Result<std::string> render_guest_names(const json::Object& document);
 [[nodiscard]] Result<std::string> render_guest(const json::Object& document);
 [[nodiscard]] Result<std::string> render_policy(const json::Object& document);

@@ -19,6 +19,7 @@
 #include "tools/ssictl/command_line.hpp"
 #include "tools/ssictl/config_documents.hpp"
 #include "tools/ssictl/config_rendering.hpp"
+#include "tools/ssictl/cp/names.hpp"
 #include "tools/ssictl/daemon_call.hpp"
 #include "tools/ssictl/document_cells.hpp"
 #include "tools/ssictl/drill/report.hpp"
@@ -275,10 +276,31 @@ class Run {
                      [](const json::Object&) -> Result<std::string> { return "ssictl " SSI_VERSION "\n"; });
     }
 
+    Result<void> operator()(const CpCommand& wanted) {
+        const auto found =
+            cp::with_names_found(wanted.reading, [this](cp::Element::Kind kind) { return known_names(kind); });
+        if (!found) return std::unexpected(found.error());
+        const auto verb = parse_command_line(cp::verb_words(*found));
+        if (!verb) return failure(ErrorCode::kUsage, verb.error().errors);  // it was understood with the names as typed
+        return std::visit(*this, verb->command);
+    }
+
     /// What was asked for was done, and this is what it says.
     [[nodiscard]] int status() const { return status_; }
 
   private:
+    /// None where ssid does not say: a name then stays as it was typed, and whoever is called next answers for it.
+    [[nodiscard]] std::vector<std::string> known_names(cp::Element::Kind kind) const {
+        const bool of_guests = kind == cp::Element::Kind::kGuest;
+        const auto document = call({.method = of_guests ? "GuestList" : "QuerySsi", .timeout = kQuick}, bus_);
+        if (!document) return {};
+        const auto objects = entries(*document, of_guests ? "guests" : "members");
+        std::vector<std::string> names;
+        if (objects)
+            for (const auto& object : *objects) names.push_back(text_of(object, "name"));
+        return names;
+    }
+
     static DaemonCall query_of_links() { return {.daemon = Daemon::kIsfcd, .method = "Query", .timeout = kQuick}; }
 
     /// One document a line with --json, so that a program can read them as they come.

@@ -1,5 +1,56 @@
 # bash completion for ssictl; names come from ssictl itself.                                  -*- shell-script -*-
 
+# What may come next in a CP command of which these words are there, by ssictl's own list: keywords in capitals, operands
+# in lower case, one a line.
+_ssictl_cp_next() {
+    ssictl cp HELP 2>/dev/null | awk -v typed="$*" '
+        BEGIN { count = split(toupper(typed), words, " ") }
+        NR == 1 { next }
+        NF == 0 { exit }
+        {
+            sub(/  .*/, "")
+            length_of_shape = split($0, shape, " ")
+            word = 1
+            for (i = 1; i <= length_of_shape; i++) {
+                optional = sub(/^\[/, "", shape[i])
+                sub(/\]$/, "", shape[i])
+                keyword = shape[i] ~ /[A-Z]/ ? toupper(shape[i]) : ""
+                if (word > count) {
+                    print keyword == "" ? shape[i] : keyword
+                    if (!optional) break
+                } else if (keyword == "" || index(keyword, words[word]) == 1) {
+                    word++
+                } else if (!optional) {
+                    break
+                }
+            }
+        }' | sort -u
+}
+
+# The same with names in the place of operands.
+_ssictl_cp_words() {
+    local candidate
+    while read -r candidate; do
+        case $candidate in
+            guest) ssictl guest list --names 2>/dev/null </dev/null ;;
+            member) ssictl query ssi --names 2>/dev/null </dev/null ;;
+            channel) _ssictl_channels </dev/null ;;
+            [A-Z]*) [ -n "$cur" ] && [ "$cur" = "${cur,,}" ] && echo "${candidate,,}" || echo "$candidate" ;;
+        esac
+    done < <(_ssictl_cp_next "$@")
+}
+
+_ssictl_cp() {
+    local name
+    while IFS= read -r name; do
+        [[ ${name^^} == "${cur^^}"* ]] && COMPREPLY+=("$(printf '%q' "$name")")
+    done < <(_ssictl_cp_words "$@")
+}
+
+_ssictl_channels() {
+    ssictl islink list 2>/dev/null | awk 'NR > 1 && NF > 3 && $1 != "WARNING:" { print $3 }' | sort -u
+}
+
 _ssictl() {
     local cur words cword
     cur=${COMP_WORDS[COMP_CWORD]}
@@ -18,6 +69,11 @@ _ssictl() {
         esac
     done
     cword=${#words[@]}
+
+    if [ "${words[0]}" = cp ] && [[ $cur != -* ]]; then
+        _ssictl_cp "${words[@]:1}"
+        return
+    fi
 
     local choices='' names=''
     case ${COMP_WORDS[COMP_CWORD - 1]} in
@@ -38,8 +94,8 @@ _ssictl() {
         --cluster | --priority | --limit | --own-address | --peer-address | --port | --interval | --count | --slot | --host | --channel) return ;;
         *)
             case "${words[*]:0:2}" in
-                '') choices='query guest relocate member fence disarm arm maintenance islink config reload ca pdr engine drill version' ;;
-                query) choices='ssi' ;;
+                '') choices='query guest relocate member fence disarm arm maintenance islink config reload ca pdr engine drill cp version' ;;
+                query) choices='ssi names' ;;
                 guest) choices='list show policy start shutdown destroy' ;;
                 relocate) choices='move status' ;;
                 member) choices='set-down leave add remove replace rename reboot' ;;
@@ -116,7 +172,7 @@ _ssictl() {
         guests) choices=$(ssictl guest list --names 2>/dev/null) ;;
         members) choices=$(ssictl query ssi --names 2>/dev/null) ;;
         peers) choices=$(ssictl islink list --names 2>/dev/null) ;;
-        channels) choices=$(ssictl islink list 2>/dev/null | awk 'NR > 1 && NF > 3 && $1 != "WARNING:" { print $3 }' | sort -u) ;;
+        channels) choices=$(_ssictl_channels) ;;
         interfaces) choices=$(ls /sys/class/net) ;;
         drills) choices=$(ssictl drill list 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
         *) choices=${choices// /$'\n'} ;;

@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <chrono>
-#include <format>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -17,10 +16,9 @@
 #include "daemons/ssid/configuration/file_watch.hpp"
 #include "daemons/ssid/engine/compaction.hpp"
 #include "daemons/ssid/engine/engine_health.hpp"
-#include "daemons/ssid/engine/etcd_director.hpp"
 #include "daemons/ssid/engine/etcd_engine.hpp"
 #include "daemons/ssid/engine/log_service.hpp"
-#include "daemons/ssid/engine/voter_keeper.hpp"
+#include "daemons/ssid/engine_parts.hpp"
 #include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/fencing/fencing.hpp"
 #include "daemons/ssid/fencing/reservation_keeper.hpp"
@@ -29,13 +27,12 @@
 #include "daemons/ssid/guests/capacity_report.hpp"
 #include "daemons/ssid/guests/guests.hpp"
 #include "daemons/ssid/guests/libvirt_hypervisor.hpp"
+#include "daemons/ssid/host_calls.hpp"
 #include "daemons/ssid/membership/boot_file.hpp"
 #include "daemons/ssid/membership/lone_keeper.hpp"
-#include "daemons/ssid/membership/voter_standing.hpp"
 #include "daemons/ssid/relocation/isfc_bus_link.hpp"
 #include "daemons/ssid/state/config_rules.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
-#include "daemons/ssid/witness_facts.hpp"
 #include "lib/common/config/kept_config.hpp"
 #include "lib/common/log.hpp"
 #include "lib/common/scsi/sg_io.hpp"
@@ -91,21 +88,14 @@ struct Daemon::Parts {
     Result<void> open();
     void describe_slot();
     awaitable<void> renew_lease(BootTime begun);
-    std::optional<VoterKeeper::Facts> voter_facts();
-    void open_witness();
     void open_reservations();
     awaitable<bool> boots_anew();
-    [[nodiscard]] Result<LogReports> log_reports() const;
-    awaitable<std::uint64_t> newest_lineage();
     awaitable<void> publish();
-    awaitable<void> compact();
     awaitable<void> feed_watchdog();
     awaitable<void> follow_changes();
     awaitable<void> watch_peers();
     Result<void> open_configuration();
     awaitable<void> watch_configuration();
-    awaitable<Result<json::Object>> reload_links();
-    awaitable<Result<void>> reboot_host();
 
     boost::asio::io_context& context;
     boost::asio::any_io_executor executor;
@@ -131,13 +121,7 @@ struct Daemon::Parts {
     MemberChanges member_changes;
     std::optional<SlotFacts> described;  ///< What the guard was told of us last.
     std::optional<Bus> bus;
-    std::optional<SystemdUnits> units;
-    std::optional<SystemdUnitControl> unit_control;
-    std::optional<EtcdDirector> director;
-    std::optional<VoterKeeper> voters;
-    std::optional<WitnessKeeper> witness;
-    std::optional<RecordedVerdicts> verdicts;  ///< None: the cluster has no PDR.
-    std::optional<WitnessFacts> witness_facts;
+    std::optional<EngineParts> engine_parts;
     std::optional<ReservationKeeper> reservations;  ///< With a [[fence]] of that method.
     std::optional<EngineHealth> health;
     std::optional<LogServer> logs;
@@ -154,26 +138,19 @@ Result<void> Daemon::Parts::open() {
     auto connected = Bus::connect(executor);
     if (!connected) return std::unexpected(connected.error());
     bus.emplace(*std::move(connected));
-    units.emplace(*bus);
-    unit_control.emplace(*units);
-    director.emplace(config, membership.own(), *unit_control);
-    voters.emplace(config, membership.own(), engine, *director, clock, executor);
-    voters->facts = [this] { return voter_facts(); };
-    open_witness();
+    engine_parts.emplace(EngineParts::Sources{config, membership, watch, pdr, view, engine, *bus, clock, executor});
     open_reservations();
-    voters->newest_lineage = [this] { return newest_lineage(); };
     health.emplace(engine, clock);
-    auto telling = LogServer::listen(executor, places.log_socket, [this] { return log_reports(); });
+    auto telling = LogServer::listen(executor, places.log_socket, [this] { return engine_parts->log_reports(); });
     if (!telling) return std::unexpected(telling.error());
     logs.emplace(*std::move(telling));
     isfc.emplace(*bus);
     relocations.emplace(membership, view, guard, hypervisor, *isfc, clock, executor);
-    administration.emplace(config, membership, watch, pdr, view, *voters, *health, hypervisor, *relocations, clock,
-                           verdicts ? &*verdicts : nullptr);
-    engine_administration.emplace(config, membership.own(), engine, *director, *voters, *health, executor);
-    engine_administration->witness_log = [this](std::uint64_t lineage) {
-        return witness_facts->log(*witness, lineage);
-    };
+    administration.emplace(config, membership, watch, pdr, view, engine_parts->voters(), *health, hypervisor,
+                           *relocations, clock, engine_parts->verdicts());
+    engine_administration.emplace(config, membership.own(), engine, engine_parts->director(), engine_parts->voters(),
+                                  *health, executor);
+    engine_administration->witness_log = [this](std::uint64_t lineage) { return engine_parts->witness_log(lineage); };
     auto methods = bus_methods(*administration, *engine_administration);
     std::ranges::move(config_methods(config_exchange, member_changes), std::back_inserter(methods));
     if (auto exported = bus->export_object(kBusPath, kBusInterface, std::move(methods)); !exported) return exported;
@@ -184,7 +161,7 @@ Result<void> Daemon::Parts::open() {
         watch.look(view.state(), clock.now());
         fencing.consider();
         if (!config.pdr.device.empty()) spawn(lone.step());
-        if (verdicts) spawn(verdicts->settle());
+        if (auto* verdicts = engine_parts->verdicts()) spawn(verdicts->settle());
     };
     guard.on_event = [this](const GuardEvent&) { guests.poke(); };
     guard.on_connected = [this] {
@@ -208,17 +185,17 @@ Result<void> Daemon::Parts::open_configuration() {
     membership.may_join = [this](const ClusterState& state) {
         return may_join_with(state, configuration.own(), configuration.shared());
     };
-    config_exchange.reload_links = [this] { return reload_links(); };
+    config_exchange.reload_links = [this] { return reload_isfcd(*bus); };
     config_exchange.on_reloaded = [this](const std::string& text) {
         KeptConfig(places.config, places.kept_config).keep(text);
-        if (auto linked = director->prepare_directories(); !linked)
+        if (auto linked = engine_parts->director().prepare_directories(); !linked)
             log::warning("the engine cannot reach a member that is new", linked.error());
     };
     auto listening = RequestServer::listen(executor, places.request_socket);
     if (!listening) return std::unexpected(listening.error());
     requests.emplace(*std::move(listening));
     config_exchange.serve(*requests);
-    member_changes.reboot_host = [this] { return reboot_host(); };
+    member_changes.reboot_host = [this] { return reboot_host(*bus); };
     member_changes.serve(*requests);
     auto watching = FileWatch::open(executor, places.config);
     if (!watching) return std::unexpected(watching.error());
@@ -236,23 +213,6 @@ awaitable<void> Daemon::Parts::watch_configuration() {
     }
 }
 
-awaitable<Result<json::Object>> Daemon::Parts::reload_links() {
-    const Bus::Target isfcd{"org.kvmssi.Isfc1", "/org/kvmssi/Isfc1", "org.kvmssi.Isfc1"};
-    auto answer = co_await bus->call(isfcd, "Reload", std::vector<std::string>(), 10s);
-    if (!answer) co_return std::unexpected(answer.error());
-    co_return json::parse(*answer, "isfcd");
-}
-
-/// In order, as `systemctl reboot`: the manager's own Reboot would stop no unit.
-awaitable<Result<void>> Daemon::Parts::reboot_host() {
-    const Bus::Target manager{"org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                              "org.freedesktop.systemd1.Manager"};
-    std::vector<std::string> unit{"reboot.target", "replace-irreversibly"};
-    auto answer = co_await bus->call(manager, "StartUnit", std::move(unit), 10s);
-    if (!answer) co_return std::unexpected(answer.error());
-    co_return Result<void>{};
-}
-
 /// Tells the guard what our slot is to say, when that has changed.
 void Daemon::Parts::describe_slot() {
     const auto& life = membership.life();
@@ -268,43 +228,6 @@ awaitable<void> Daemon::Parts::renew_lease(BootTime begun) {
     // Without an answer the next beat renews it; what fails for long is told by the guard itself, as the lease's end.
     if (auto renewed = co_await guard.renew(begun); !renewed)
         log::debug("the lease was not renewed: " + renewed.error().text());
-}
-
-Result<LogReports> Daemon::Parts::log_reports() const {
-    auto own = director->log_report();
-    if (!own) return std::unexpected(own.error());
-    LogReports reports{*std::move(own)};
-    // One that cannot be read now keeps back nothing of what our own tells.
-    if (auto witness_here = witness_log_here({}, reports.own.lineage); witness_here)
-        reports.witness = *std::move(witness_here);
-    else
-        log::warning("the witness's log cannot be told", witness_here.error());
-    return reports;
-}
-
-awaitable<std::uint64_t> Daemon::Parts::newest_lineage() {
-    std::uint64_t newest = 0;
-    for (const auto& log : co_await reachable_logs(executor, config, membership.own()))
-        newest = std::max(newest, log.lineage);
-    co_return newest;
-}
-
-/// The list of voters is changed by the member that acts for all.
-std::optional<VoterKeeper::Facts> Daemon::Parts::voter_facts() {
-    if (!membership.has_majority() || !watch.is_coordinator(view.state())) return std::nullopt;
-    return VoterKeeper::Facts{voter_candidates(config, view.state(), watch.unheard()),
-                              witness_facts->standing(*witness)};
-}
-
-void Daemon::Parts::open_witness() {
-    witness.emplace(config, membership.own(), *unit_control, clock, executor);
-    if (witness->volume())
-        verdicts.emplace(config.find(membership.own())->slot, witness->volume(), membership, watch, pdr, view, clock,
-                         executor, config.timing.lease + config.timing.beat);
-    witness_facts.emplace(
-        WitnessFacts::Sources{config, membership, watch, pdr, view, engine, *voters, clock, executor});
-    witness_facts->serve(*witness, verdicts ? &*verdicts : nullptr);
-    membership.after_left = [this] { return witness->until_free(); };
 }
 
 void Daemon::Parts::open_reservations() {
@@ -332,14 +255,6 @@ awaitable<void> Daemon::Parts::publish() {
     const auto gone = co_await bus->closed();
     log::error("the connection to the system bus is gone", gone);
     context.stop();
-}
-
-awaitable<void> Daemon::Parts::compact() {
-    while (true) {
-        co_await clock.sleep(300s);
-        if (auto done = co_await compact_behind(engine); !done)
-            log::warning("the engine's history was not compacted", done.error());
-    }
 }
 
 awaitable<void> Daemon::Parts::feed_watchdog() {
@@ -380,7 +295,7 @@ Result<void> Daemon::start() {
     if (auto opened = parts.open(); !opened) return opened;
     parts.spawn(parts.feed_watchdog());
     parts.spawn(parts.publish());
-    parts.spawn(parts.voters->run());
+    parts.spawn(parts.engine_parts->voters().run());
     parts.spawn(parts.health->run());
     parts.spawn(parts.logs->run());
     parts.spawn(parts.guard.run());
@@ -395,8 +310,8 @@ Result<void> Daemon::start() {
     parts.spawn(parts.relocations->run());
     parts.spawn(parts.follow_changes());
     parts.spawn(parts.watch_peers());
-    parts.spawn(parts.compact());
-    parts.spawn(parts.witness->run());
+    parts.spawn(keep_compacting(parts.engine, parts.clock));
+    parts.spawn(parts.engine_parts->witness().run());
     if (parts.reservations) parts.spawn(parts.reservations->run());
     ::sd_notifyf(0, "READY=1\nSTATUS=%s of cluster %s", parts.membership.own().str().c_str(),
                  parts.config.cluster.c_str());

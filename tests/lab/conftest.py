@@ -3,7 +3,9 @@
 lab         three members with our packages, all Joined; one cluster for the session, reset before each test
 joined      an administrator of that cluster, once every member is Joined
 bare_lab    the same without our packages: the lab itself is under test
-SSI_LAB_MEMBERS, SSI_LAB_LINKS change the size of both.
+two         an administrator of two members with a witness on their PDR; one cluster for each file of tests, made whole
+            before each test
+SSI_LAB_MEMBERS, SSI_LAB_LINKS change the size of lab and bare_lab.
 """
 
 import os
@@ -19,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from administrator import Administrator  # noqa: E402  (the path comes first)
 from ssilab import Lab, LabError  # noqa: E402
 from ssilab.orphans import take_down_orphans  # noqa: E402
+from witness import cluster, whole  # noqa: E402
 
 # Of this process: sessions side by side do not meet.
 _SESSION = f"t{os.getpid()}"
@@ -78,6 +81,16 @@ def joined(lab: Lab) -> Administrator:
 def bare_lab(_bare_cluster: Lab) -> Lab:
     _bare_cluster.reset()
     return _bare_cluster
+
+
+@pytest.fixture(scope="module")
+def _two_members() -> Iterator[Administrator]:
+    yield from cluster(2)
+
+
+@pytest.fixture
+def two(_two_members: Administrator) -> Administrator:
+    return whole(_two_members)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,6 +1,9 @@
 #include "daemons/ssid/engine/compaction.hpp"
 
+#include <chrono>
 #include <utility>
+
+#include "lib/common/log.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -22,6 +25,14 @@ boost::asio::awaitable<Result<void>> compact_behind(EtcdEngine& engine, std::int
     if (!moved) co_return std::unexpected(moved.error());
     if (!moved->committed || mark == Revision{0}) co_return Result<void>{};
     co_return co_await engine.compact(mark);
+}
+
+boost::asio::awaitable<void> keep_compacting(EtcdEngine& engine, Clock& clock) {
+    while (true) {
+        co_await clock.sleep(std::chrono::minutes(5));
+        if (auto done = co_await compact_behind(engine); !done)
+            log::warning("the engine's history was not compacted", done.error());
+    }
 }
 
 boost::asio::awaitable<Result<void>> compact_at_mark(EtcdEngine& engine) {

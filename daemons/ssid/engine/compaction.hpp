@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "daemons/ssid/engine/etcd_engine.hpp"
+#include "lib/common/clock.hpp"
 
 namespace ssi::cluster {
 
@@ -16,6 +17,9 @@ inline constexpr std::int64_t kKeptRevisions = 10'000;
 /// etcd before 3.5.18 can lose the delete event at the very revision it compacts at: so that revision is always our own
 /// put of a key that is there for this purpose, outside of the prefix that is watched.
 boost::asio::awaitable<Result<void>> compact_behind(EtcdEngine& engine, std::int64_t keep = kKeptRevisions);
+
+/// compact_behind() every few minutes, for ever.
+boost::asio::awaitable<void> keep_compacting(EtcdEngine& engine, Clock& clock);
 
 /// Compacts at the place where the last compact_behind() would have, without writing anything: what is still allowed
 /// when etcd refuses writes for lack of room. Nothing to compact is no error.

@@ -1,0 +1,30 @@
+#include "daemons/ssid/host_calls.hpp"
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ssi::cluster {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+
+awaitable<Result<json::Object>> reload_isfcd(Bus& bus) {
+    const Bus::Target isfcd{"org.kvmssi.Isfc1", "/org/kvmssi/Isfc1", "org.kvmssi.Isfc1"};
+    auto answer = co_await bus.call(isfcd, "Reload", std::vector<std::string>(), 10s);
+    if (!answer) co_return std::unexpected(answer.error());
+    co_return json::parse(*answer, "isfcd");
+}
+
+/// As `systemctl reboot`: the manager's own Reboot would stop no unit.
+awaitable<Result<void>> reboot_host(Bus& bus) {
+    const Bus::Target manager{"org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                              "org.freedesktop.systemd1.Manager"};
+    std::vector<std::string> unit{"reboot.target", "replace-irreversibly"};
+    auto answer = co_await bus.call(manager, "StartUnit", std::move(unit), 10s);
+    if (!answer) co_return std::unexpected(answer.error());
+    co_return Result<void>{};
+}
+
+}  // namespace ssi::cluster

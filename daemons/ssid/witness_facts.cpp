@@ -87,20 +87,12 @@ awaitable<Result<EtcdStart>> WitnessFacts::joining() const {
 }
 
 awaitable<Result<std::optional<LogReport>>> WitnessFacts::log(const WitnessKeeper& keeper, std::uint64_t lineage) {
-    auto here = witness_log_here({}, lineage);
-    if (!here || *here) co_return here;
-    if (!keeper.volume() || !of_.config.pdr.witness) co_return std::nullopt;
-    const auto& lock = keeper.lock();
-    if (!lock) log::warning("the PDR cannot be read: if the witness's log on it is newer is not known");
-    if (!lock || !lock->data) co_return std::nullopt;
-    const auto report =
-        co_await witness_log_in_area(calls_, keeper.volume(), *lock->data, "/var/lib/ssi/witness-log", lineage);
-    if (report) co_return *report;
-    auto fault = report.error();
-    fault.remedy =
-        "mend that; if it cannot be: witness = false in [pdr] here, restart ssid, and what only the witness "
-        "knew is lost";
-    co_return std::unexpected(std::move(fault));
+    if (!keeper.volume() || !of_.config.pdr.witness) co_return witness_log_here({}, lineage);
+    ReadWitnessArea read_area = [this, volume = keeper.volume(), lineage](MemberSlot from) {
+        return witness_log_in_area(calls_, volume, from, "/var/lib/ssi/witness-log", lineage);
+    };
+    const WitnessPlaces places;
+    co_return co_await witness_log(places, lineage, keeper.lock(), std::move(read_area));
 }
 
 /// SAFETY 4: its log is on a disk that is farther away than a member's, and its member has one more reason to end it.

@@ -36,8 +36,7 @@ class WitnessFacts {
     void serve(WitnessKeeper& keeper, RecordedVerdicts* recorded);
     /// Of the witness as one of the engine's voters; none: this cluster has none.
     [[nodiscard]] std::optional<VoterStanding> standing(const WitnessKeeper& keeper) const;
-    /// How far the log of its data goes: here, or in the area that the PDR's lock names; none: it has no data, the PDR
-    /// cannot be read, or system.toml wants no witness. Errors: those of witness_log_in_area().
+    /// How far the log of its data goes, as witness_log() says; none also when system.toml wants no witness.
     boost::asio::awaitable<Result<std::optional<LogReport>>> log(const WitnessKeeper& keeper, std::uint64_t lineage);
 
   private:

@@ -1,8 +1,5 @@
 // The lease of a member, its memory over a restart, and a supervisor's watchdog (SAFETY 5-8, 11).
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <memory>
@@ -13,6 +10,7 @@
 #include "daemons/ssid/gate/lease_file.hpp"
 #include "daemons/ssid/gate/slot_word.hpp"
 #include "daemons/ssid/gate/watchdog.hpp"
+#include "tests/unit/gate_supervisor.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::gate {
@@ -225,41 +223,6 @@ TEST(CondemnedLease, is_over_at_once_lone_or_not_and_nothing_renews_it_SAFETY_6)
     EXPECT_TRUE(lease.admits(kNow + 3s)) << "it was void, or not about this boot";
 }
 
-/// The supervisor of a host: takes one connection at a time, and answers when it is told to.
-class Supervisor {
-  public:
-    explicit Supervisor(const std::filesystem::path& path) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path.native().copy(address.sun_path, sizeof address.sun_path - 1);
-        EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(::listen(fd_, 1), 0);
-    }
-    ~Supervisor() {
-        hang_up();
-        ::close(fd_);
-    }
-    Supervisor(const Supervisor&) = delete;
-    Supervisor& operator=(const Supervisor&) = delete;
-
-    void take_connection() { connection_ = ::accept(fd_, nullptr, nullptr); }
-    /// Reads a line and answers it; returns it.
-    std::string answer() {
-        std::string heard;
-        for (char c = 0; !heard.ends_with('\n') && ::read(connection_, &c, 1) == 1;) heard += c;
-        EXPECT_EQ(::send(connection_, "ok\n", 3, MSG_NOSIGNAL), 3);
-        return heard;
-    }
-    void hang_up() {
-        if (connection_ >= 0) ::close(connection_);
-        connection_ = -1;
-    }
-
-  private:
-    int fd_;
-    int connection_ = -1;
-};
-
 class SupervisorWatchdog : public ::testing::Test {
   protected:
     void SetUp() override {
@@ -275,7 +238,7 @@ class SupervisorWatchdog : public ::testing::Test {
 
     ssi::testing::TemporaryDirectory directory_;
     std::filesystem::path path_ = directory_.path() / "watchdog";
-    Supervisor supervisor_{path_};
+    testing::Supervisor supervisor_{path_};
     std::unique_ptr<Watchdog> watchdog_;
 };
 

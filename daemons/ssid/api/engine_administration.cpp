@@ -12,6 +12,7 @@
 #include "daemons/ssid/engine/log_service.hpp"
 #include "daemons/ssid/engine/voter_status.hpp"
 #include "daemons/ssid/engine/witness_files.hpp"
+#include "daemons/ssid/engine/witness_log.hpp"
 #include "lib/common/json_message.hpp"
 #include "lib/common/log.hpp"
 
@@ -163,25 +164,13 @@ EngineRecovery EngineAdministration::recovery() {
     return {executor_, engine_, director_, client_socket(own_, own_)};
 }
 
-/// SAFETY 20: of all that can be reached, the witness's included.
-awaitable<Result<std::vector<LogReport>>> EngineAdministration::comparable_logs() {
-    auto logs = co_await reachable_logs(executor_, config_, own_);
-    const auto& seats = voters_.seats();
-    // After a forced recovery its data are those of a lineage before, until it begins anew.
-    const bool is_no_voter =
-        !seats.empty() && std::ranges::find(seats, VoterKind::kWitness, &Seat::kind) == seats.end();
-    if (is_no_voter) std::erase_if(logs, [](const LogReport& log) { return log.member == kWitnessName; });
-    if (is_no_voter || std::ranges::find(logs, kWitnessName, &LogReport::member) != logs.end()) co_return logs;
-    auto found = co_await witness_log(director_.lineage().value_or(0));
-    if (!found) co_return std::unexpected(found.error());
-    if (*found) logs.push_back(**std::move(found));
-    co_return logs;
-}
-
 EngineAdministration::Answer EngineAdministration::force() {
     co_await voters_.pause();
     const Paused paused{voters_};
-    auto logs = co_await comparable_logs();
+    // SAFETY 20: of all that can be reached, the witness's included.
+    FindWitnessLog find = [this] { return witness_log(director_.lineage().value_or(0)); };
+    auto told = co_await reachable_logs(executor_, config_, own_);
+    auto logs = co_await comparable_logs(std::move(told), voters_.seats(), std::move(find));
     if (!logs) co_return std::unexpected(logs.error());
     const auto lineage = co_await recovery().force(*std::move(logs));
     if (!lineage) co_return std::unexpected(lineage.error());

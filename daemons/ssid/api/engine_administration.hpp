@@ -9,7 +9,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "daemons/ssid/engine/engine_health.hpp"
 #include "daemons/ssid/engine/engine_recovery.hpp"
@@ -45,7 +44,6 @@ class EngineAdministration {
     std::function<boost::asio::awaitable<Result<std::optional<LogReport>>>(std::uint64_t lineage)> witness_log;
 
   private:
-    boost::asio::awaitable<Result<std::vector<LogReport>>> comparable_logs();
     boost::asio::awaitable<Result<void>> defragment_all();
     [[nodiscard]] std::filesystem::path socket_of(const Seat& seat) const;
     EngineRecovery recovery();

@@ -1,5 +1,6 @@
 #include "daemons/ssid/engine/witness_log.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <format>
 #include <string>
@@ -94,6 +95,34 @@ awaitable<Result<LogReport>> witness_log_in_area(BlockingCalls& calls, std::shar
     if (auto dumped = co_await run("debugfs", {"-R", dump, image.native()}, 0); !dumped)
         co_return std::unexpected(dumped.error());
     co_return report_of(directory / "wal", lineage);
+}
+
+awaitable<Result<std::optional<LogReport>>> witness_log(const WitnessPlaces& places, std::uint64_t lineage,
+                                                        std::optional<pdr::LockRecord> lock,
+                                                        ReadWitnessArea read_area) {
+    auto here = witness_log_here(places, lineage);
+    if (!here || *here) co_return here;
+    if (!lock) log::warning("the PDR cannot be read: if the witness's log on it is newer is not known");
+    if (!lock || !lock->data) co_return std::nullopt;
+    auto report = co_await read_area(*lock->data);
+    if (report) co_return *std::move(report);
+    auto fault = report.error();
+    fault.remedy =
+        "mend that; if it cannot be: witness = false in [pdr] here, restart ssid, and what only the witness "
+        "knew is lost";
+    co_return std::unexpected(std::move(fault));
+}
+
+awaitable<Result<std::vector<LogReport>>> comparable_logs(std::vector<LogReport> told, const std::vector<Seat>& seats,
+                                                          FindWitnessLog find_witness_log) {
+    // After a forced recovery its data are those of a lineage before, until it begins anew.
+    const bool is_no_voter = !seats.empty() && !std::ranges::contains(seats, VoterKind::kWitness, &Seat::kind);
+    if (is_no_voter) std::erase_if(told, [](const LogReport& log) { return log.member == kWitnessName; });
+    if (is_no_voter || std::ranges::contains(told, kWitnessName, &LogReport::member)) co_return told;
+    auto found = co_await find_witness_log();
+    if (!found) co_return std::unexpected(found.error());
+    if (*found) told.push_back(**std::move(found));
+    co_return told;
 }
 
 }  // namespace ssi::cluster

@@ -172,6 +172,17 @@ boost::asio::awaitable<void> end_life(Life& life, Guard& guard, Clock& clock, De
     io.stop();
 }
 
+/// SIG_BLOCK from the first line on, SIG_UNBLOCK when somebody hears what tells the guard to end. One that died of it
+/// in its start would leave a watchdog armed that nobody feeds (SAFETY 11), and a call that is interrupted seems to
+/// have failed, as arming would. Threads that begin meanwhile are never interrupted.
+void set_end_signals(int how) {
+    sigset_t signals{};
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGTERM);
+    ::sigaddset(&signals, SIGINT);
+    ::pthread_sigmask(how, &signals, nullptr);
+}
+
 Result<void> serve(const Options& options) {
     boost::asio::io_context io(1);
     DescriptorStore store;
@@ -202,6 +213,7 @@ Result<void> serve(const Options& options) {
     signals.async_wait([&](const boost::system::error_code& error, int) {
         if (!error) spawn(io.get_executor(), end_life(*life, guard, clock, store, io));
     });
+    set_end_signals(SIG_UNBLOCK);
     store.ready();
     io.run();
     return {};
@@ -210,6 +222,7 @@ Result<void> serve(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    set_end_signals(SIG_BLOCK);
     const auto options = parse(argc, argv);
     if (!options) {
         std::cerr << kUsage;

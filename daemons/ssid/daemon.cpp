@@ -27,7 +27,9 @@
 #include "daemons/ssid/gate/guard_client.hpp"
 #include "daemons/ssid/gate/hook_server.hpp"
 #include "daemons/ssid/guests/capacity_report.hpp"
+#include "daemons/ssid/guests/definition_keeper.hpp"
 #include "daemons/ssid/guests/guests.hpp"
+#include "daemons/ssid/guests/libvirt_definitions.hpp"
 #include "daemons/ssid/guests/libvirt_hypervisor.hpp"
 #include "daemons/ssid/membership/boot_file.hpp"
 #include "daemons/ssid/membership/lone_keeper.hpp"
@@ -66,6 +68,7 @@ struct Daemon::Parts {
           engine(executor, EtcdOptions::for_member(config, own)),
           guard(executor, clock, places.guard_socket),
           hypervisor(executor, own),
+          definition_store(executor),
           boot(places.incarnation),
           view(engine, clock, executor),
           membership(own, config.timing, view, guard, boot, clock),
@@ -74,6 +77,8 @@ struct Daemon::Parts {
           fencing(membership, watch, view, fence_chain(config), clock, executor, config.timing.beat,
                   config.pdr.device.empty() ? nullptr : &pdr),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
+          definitions(membership, view, definition_store, {places.known_definitions, places.kept_edits}, clock,
+                      executor),
           lone(membership, view, pdr, clock, config.timing.lease),
           capacity(membership, view, clock, free_memory),
           config_report(configuration, view, clock, executor),
@@ -116,6 +121,7 @@ struct Daemon::Parts {
     EtcdEngine engine;
     GuardClient guard;
     LibvirtHypervisor hypervisor;
+    LibvirtDefinitions definition_store;
     BootFile boot;
     ClusterView view;
     Membership membership;
@@ -123,6 +129,7 @@ struct Daemon::Parts {
     PeerWatch watch;
     Fencing fencing;
     Guests guests;
+    DefinitionKeeper definitions;
     LoneKeeper lone;
     CapacityReport capacity;
     ConfigReport config_report;
@@ -355,6 +362,7 @@ awaitable<void> Daemon::Parts::follow_changes() {
     while (true) {
         const auto seen = view.changed().count();
         guests.poke();
+        definitions.poke();
         config_report.poke();
         co_await view.changed().wait_after(seen);
     }
@@ -388,6 +396,8 @@ Result<void> Daemon::start() {
     parts.spawn(parts.view.follow());
     parts.spawn(parts.membership.run());
     parts.spawn(parts.guests.run());
+    parts.spawn(parts.definitions.run());
+    parts.spawn(parts.definition_store.follow());
     parts.spawn(parts.capacity.run());
     parts.spawn(parts.config_report.run());
     parts.spawn(parts.watch_configuration());

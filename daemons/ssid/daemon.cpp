@@ -14,6 +14,7 @@
 
 #include "daemons/ssid/api/bus_object.hpp"
 #include "daemons/ssid/api/config_methods.hpp"
+#include "daemons/ssid/api/directory_methods.hpp"
 #include "daemons/ssid/configuration/file_watch.hpp"
 #include "daemons/ssid/engine/compaction.hpp"
 #include "daemons/ssid/engine/engine_health.hpp"
@@ -79,6 +80,7 @@ struct Daemon::Parts {
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
           definitions(membership, view, definition_store, {places.known_definitions, places.kept_edits}, clock,
                       executor),
+          directory(own, view, engine, definitions),
           lone(membership, view, pdr, clock, config.timing.lease),
           capacity(membership, view, clock, free_memory),
           config_report(configuration, view, clock, executor),
@@ -130,6 +132,7 @@ struct Daemon::Parts {
     Fencing fencing;
     Guests guests;
     DefinitionKeeper definitions;
+    DirectoryAdministration directory;
     LoneKeeper lone;
     CapacityReport capacity;
     ConfigReport config_report;
@@ -183,6 +186,7 @@ Result<void> Daemon::Parts::open() {
     };
     auto methods = bus_methods(*administration, *engine_administration);
     std::ranges::move(config_methods(config_exchange, member_changes), std::back_inserter(methods));
+    std::ranges::move(directory_methods(directory), std::back_inserter(methods));
     if (auto exported = bus->export_object(kBusPath, kBusInterface, std::move(methods)); !exported) return exported;
 
     guests.is_moving = [this](const GuestName& guest) { return relocations->is_moving(guest); };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tools/ssictl/config_verbs.hpp"
+#include "tools/ssictl/directory_verbs.hpp"
 #include "tools/ssictl/engine_verbs.hpp"
 #include "tools/ssictl/link_verbs.hpp"
 #include "tools/ssictl/member_verbs.hpp"
@@ -44,6 +45,7 @@ class CommandLine {
         app_.add_flag("--json", json_, "Print the daemon's JSON document instead of a table");
         add_query();
         add_guest();
+        directory_.add(app_, command_);
         add_relocate();
         add_member();
         add_fencing();
@@ -279,6 +281,7 @@ class CommandLine {
     CLI::App app_{"Shows and directs an SSI cluster: hosts that run their guests as one system.", "ssictl"};
     std::optional<Command> command_;
     ConfigVerbs config_;
+    DirectoryVerbs directory_;
     EngineVerbs engine_;
     LinkVerbs links_;
     MemberVerbs members_;

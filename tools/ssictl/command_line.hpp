@@ -28,7 +28,7 @@ struct DaemonCall {
     Rendering render = nullptr;
     std::string confirmation = {};  ///< What must be typed before it is done; empty: nothing.
     std::string verdict = {};       ///< Exit status 1 when this field of the answer is false; empty: never.
-    std::string warning = {};       ///< What is said before that; empty: that of a member that is declared dead.
+    std::string warning = {};       ///< How that is asked for; empty: as for a member that is declared dead.
 };
 
 /// EngineBackup, and then the copy is taken to its place.
@@ -107,11 +107,24 @@ struct ReloadConfig {
     bool all = false;  ///< On every member.
 };
 
+/// DirectoryPut of what a file holds.
+struct PutDefinition {
+    std::filesystem::path file;  ///< "-": standard input.
+    std::string base = {};       ///< The version that it was made from; empty: it is of a new guest.
+    bool force = false;          ///< Whichever version there is.
+};
+
+/// DirectoryGet, an editor, and DirectoryPut.
+struct EditDefinition {
+    std::string guest;
+};
+
 struct PrintVersion {};
 
-using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, AuthorityVerb, FormatPdr,
-                             PdrMove, ShowPdr, BackUpEngine, RestoreEngine, ListDrills, RunDrill, ResumeDrill,
-                             CheckConfig, ShowConfig, DiffConfig, ReloadConfig, PrintVersion>;
+using Command =
+    std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, AuthorityVerb, FormatPdr, PdrMove, ShowPdr,
+                 BackUpEngine, RestoreEngine, ListDrills, RunDrill, ResumeDrill, CheckConfig, ShowConfig, DiffConfig,
+                 ReloadConfig, PutDefinition, EditDefinition, PrintVersion>;
 
 struct Invocation {
     Command command;

@@ -82,7 +82,7 @@ void DirectoryVerbs::add_changes(CLI::App& directory, std::optional<Command>& co
     remove->add_option("--base", base_, "Only if this is its version");
     remove->add_flag("--yes", yes_, "Do not ask for its name to be typed again");
     remove->callback([this, &command] { command = deletion(); });
-    remove->footer("Its disks, NVRAM and saved images stay. ssictl directory rollback brings it back.");
+    remove->footer("Its disks and NVRAM stay. ssictl directory rollback brings it back.");
     auto* rollback = directory.add_subcommand("rollback", "Make an old version of a guest the next one");
     want_guest(*rollback);
     rollback->add_option("VERSION", version_, "As ssictl directory history shows it")->required();

@@ -21,7 +21,6 @@ enum class ErrorCode : std::uint16_t {
     kDoorClosed = 1048,          ///< the member was declared dead or is not ready: nothing starts
     kDefinitionChanged = 1050,   ///< the directory's entry was changed since the version that this change is made from
     kDefinitionInvalid = 1051,   ///< a definition that libvirt or the cluster cannot take
-    kVersionUnknown = 1052,      ///< the directory keeps no such version of the guest
     // 2000: members and cluster
     kNoMajority = 2001,           ///< the engine has no majority or does not answer
     kMemberNotJoined = 2002,      ///< the target member is not Joined

@@ -33,8 +33,8 @@ Result<std::uint64_t> version_in(const std::string& text) {
 
 /// None: empty.
 Result<std::optional<std::uint64_t>> base_in(const std::string& text) {
-    if (text.empty()) return std::nullopt;
-    return version_in(text);
+    if (text.empty()) return std::optional<std::uint64_t>();
+    return version_in(text).transform([](std::uint64_t version) { return std::optional(version); });
 }
 
 std::string changed_text(const GuestName& guest, std::uint64_t version, bool changed) {

@@ -18,7 +18,7 @@ class DirectoryAdministration {
     DirectoryAdministration(MemberName own, ClusterView& view, Engine& engine, DefinitionKeeper& definitions);
 
     Answer list();
-    /// `version`: an old one of the history; empty: the present one. Errors: kGuestUnknown, kVersionUnknown, kUsage.
+    /// `version`: an old one of the history; empty: the present one. Errors: kGuestUnknown, kUsage.
     Answer get(std::string guest, std::string version);
     /// `base`: the version that it was made from, 0: there must be none yet; empty: whichever there is. Errors: those
     /// of DefinitionKeeper::put, kUsage.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <cstdlib>
 #include <format>
 #include <map>
 #include <ranges>
@@ -65,12 +66,12 @@ Result<DirectoryRecord> find_version(const GuestName& guest, const std::vector<K
     const auto found = std::ranges::find(history, version, &KeptVersion::version);
     const auto remedy = std::format("ssictl directory history {} shows what there is", guest.str());
     if (found == history.end())
-        return failure(ErrorCode::kVersionUnknown,
+        return failure(ErrorCode::kGuestUnknown,
                        std::format("guest {} has no version {}; versions {} to {} are kept", guest.str(), version,
                                    history.front().version, history.back().version),
                        guest.str(), remedy);
     if (!found->definition)
-        return failure(ErrorCode::kVersionUnknown,
+        return failure(ErrorCode::kGuestUnknown,
                        std::format("version {} of guest {} is its deletion by {} at {}", version, guest.str(),
                                    found->change.who, found->change.at.str()),
                        guest.str(), remedy);

@@ -23,7 +23,7 @@ struct KeptVersion {
 
 /// What stands below history_prefix() of a guest, the oldest first. Error: kProtocolViolated.
 [[nodiscard]] Result<std::vector<KeptVersion>> read_history(const Snapshot& snapshot);
-/// The definition that this version was. Errors: kVersionUnknown, also of a deletion; kGuestUnknown without any.
+/// The definition that this version was. Error: kGuestUnknown, of a deletion too.
 [[nodiscard]] Result<DirectoryRecord> find_version(const GuestName& guest, const std::vector<KeptVersion>& history,
                                                    std::uint64_t version);
 

@@ -1,5 +1,6 @@
 #include "daemons/ssid/guests/libvirt_connection.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <format>
 #include <mutex>
@@ -26,6 +27,7 @@ Error last_error(std::string_view what, const std::string& object) {
     }
     auto text = std::format("cannot {}: {}", what, message);
     while (text.ends_with('\n')) text.pop_back();
+    std::ranges::replace(text, '\n', ' ');  // Faults in XML are told with the line and a caret below it.
     return {ErrorCode::kHypervisorFailed, std::move(text), object, ""};
 }
 

@@ -121,6 +121,14 @@ class LibvirtDefinitions::Events : public std::enable_shared_from_this<Events> {
   public:
     Events(LibvirtDefinitions& owner, asio::any_io_executor executor)
         : owner_(&owner), executor_(std::move(executor)), closed_(executor_) {}
+    Events(const Events&) = delete;
+    Events& operator=(const Events&) = delete;
+    /// Each callback holds the connection, which would never be closed.
+    ~Events() {
+        if (!connection_) return;
+        if (event_ >= 0) virConnectDomainEventDeregisterAny(connection_.get(), event_);
+        virConnectUnregisterCloseCallback(connection_.get(), &Events::on_closed);
+    }
 
     /// Blocks; before anything else is called.
     Result<void> open(const std::string& uri) {
@@ -130,9 +138,10 @@ class LibvirtDefinitions::Events : public std::enable_shared_from_this<Events> {
         if (virConnectRegisterCloseCallback(connection_.get(), &Events::on_closed, ticket(), &Events::drop) < 0 &&
             !last_error_is(VIR_ERR_NO_SUPPORT))
             return std::unexpected(last_error("notice the end of libvirt", "libvirt"));
-        if (virConnectDomainEventRegisterAny(connection_.get(), nullptr, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                             VIR_DOMAIN_EVENT_CALLBACK(&Events::on_event), ticket(), &Events::drop) < 0)
-            return std::unexpected(last_error("hear of guests that are defined", "libvirt"));
+        event_ =
+            virConnectDomainEventRegisterAny(connection_.get(), nullptr, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                             VIR_DOMAIN_EVENT_CALLBACK(&Events::on_event), ticket(), &Events::drop);
+        if (event_ < 0) return std::unexpected(last_error("hear of guests that are defined", "libvirt"));
         return {};
     }
     /// Returns when libvirt has closed the connection.
@@ -167,6 +176,7 @@ class LibvirtDefinitions::Events : public std::enable_shared_from_this<Events> {
     asio::any_io_executor executor_;
     Notifier closed_;
     libvirt::Connection connection_;
+    int event_ = -1;  ///< What libvirt calls our subscription.
 };
 
 LibvirtDefinitions::LibvirtDefinitions(asio::any_io_executor executor, std::string uri,

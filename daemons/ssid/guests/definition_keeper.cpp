@@ -20,6 +20,7 @@ using Step = DefinitionPlan::Step;
 
 constexpr auto kLookAgain = 1s;      // Whether this member is Joined: no event tells.
 constexpr auto kFailedAgain = 10s;   // What libvirt refused.
+constexpr auto kEndPatience = 5s;     // For the end of a guest that is undefined: it was often destroyed just before.
 constexpr auto kHeldPatience = 10s;  // For another's work on the same guest.
 
 std::int64_t seconds_now() {
@@ -65,9 +66,23 @@ awaitable<void> DefinitionKeeper::run() {
     is_first_ = !loaded || !*loaded;
     while (true) {
         const auto seen = poked_.count();
-        if (may_work()) co_await settle_all();
+        if (is_first_) co_await remember_what_was_here();
+        if (!is_first_ && may_work()) co_await settle_all();
         co_await clock_.wait_change(poked_, seen, kLookAgain);
     }
+}
+
+/// At once, not when this member is Joined: what is defined from then on is meant for the cluster.
+awaitable<void> DefinitionKeeper::remember_what_was_here() {
+    const auto all = co_await store_.all();
+    if (!all) {
+        log::warning("which guests were here before the cluster is not known yet", all.error());
+        co_await clock_.sleep(kLookAgain);
+        co_return;
+    }
+    for (const auto& local : *all) known_.set(local.name, {0, sha256_text(local.xml), false});
+    is_first_ = false;
+    save();
 }
 
 awaitable<Result<void>> DefinitionKeeper::survey() {
@@ -77,14 +92,9 @@ awaitable<Result<void>> DefinitionKeeper::survey() {
         looks_at_all_ = true;
         co_return std::unexpected(all.error());
     }
-    for (const auto& local : *all) {
-        due_.insert(local.name);
-        if (is_first_ && view_.state().directory_entry(local.name) == nullptr)
-            known_.set(local.name, {0, sha256_text(local.xml), false});
-    }
-    is_first_ = false;
+    for (const auto& local : *all) due_.insert(local.name);
     for (const auto& guest : known_.all() | std::views::keys) due_.insert(guest);
-    co_return known_.save();
+    co_return Result<void>{};
 }
 
 /// Between what is remembered and the directory; what libvirt has is looked at one by one.
@@ -255,6 +265,7 @@ awaitable<Result<void>> DefinitionKeeper::publish_deletion(GuestName guest) {
     const auto deleted = co_await view_.commit(
         [&](const ClusterState& state) { return decide_undefine(state, guest, base, word_of_virsh("undefine")); });
     if (deleted || deleted.error().code == ErrorCode::kGuestUnknown) {
+        ending_since_.erase(guest);
         known_.forget(guest);
         if (deleted) tell(guest, "it was undefined here, and is in the directory no more");
         co_return Result<void>{};
@@ -265,6 +276,12 @@ awaitable<Result<void>> DefinitionKeeper::publish_deletion(GuestName guest) {
         co_return Result<void>{};
     }
     if (deleted.error().code != ErrorCode::kGuestBusy) co_return std::unexpected(deleted.error());
+    const auto since = ending_since_.try_emplace(guest, clock_.now()).first->second;
+    if (clock_.now() - since < kEndPatience) {
+        due_.insert(guest);
+        co_return Result<void>{};
+    }
+    ending_since_.erase(guest);
     log::warning(std::format("guest {} was undefined here, and is defined again", guest.str()), deleted.error());
     co_return co_await define(guest, false);
 }

@@ -69,6 +69,7 @@ class DefinitionKeeper {
     };
     boost::asio::awaitable<Result<Hold>> hold(GuestName guest);
 
+    boost::asio::awaitable<void> remember_what_was_here();
     boost::asio::awaitable<Result<void>> survey();
     void find_differences();
     boost::asio::awaitable<void> settle_all();
@@ -100,6 +101,7 @@ class DefinitionKeeper {
     bool looks_at_all_ = true;              ///< Any may differ.
     std::set<GuestName> due_;               ///< May differ.
     std::set<GuestName> held_;              ///< put() or adopt() is at work on it.
+    std::map<GuestName, BootTime> ending_since_;  ///< Undefined here, and its end not seen yet.
     std::map<GuestName, BootTime> failed_;  ///< Not tried again before.
 };
 

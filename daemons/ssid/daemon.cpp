@@ -13,6 +13,7 @@
 
 #include "daemons/ssid/api/bus_object.hpp"
 #include "daemons/ssid/api/config_methods.hpp"
+#include "daemons/ssid/api/directory_methods.hpp"
 #include "daemons/ssid/configuration/file_watch.hpp"
 #include "daemons/ssid/engine/compaction.hpp"
 #include "daemons/ssid/engine/engine_health.hpp"
@@ -25,7 +26,9 @@
 #include "daemons/ssid/gate/guard_client.hpp"
 #include "daemons/ssid/gate/hook_server.hpp"
 #include "daemons/ssid/guests/capacity_report.hpp"
+#include "daemons/ssid/guests/definition_keeper.hpp"
 #include "daemons/ssid/guests/guests.hpp"
+#include "daemons/ssid/guests/libvirt_definitions.hpp"
 #include "daemons/ssid/guests/libvirt_hypervisor.hpp"
 #include "daemons/ssid/host_calls.hpp"
 #include "daemons/ssid/membership/boot_file.hpp"
@@ -63,6 +66,7 @@ struct Daemon::Parts {
           engine(executor, EtcdOptions::for_member(config, own)),
           guard(executor, clock, places.guard_socket),
           hypervisor(executor, own),
+          definition_store(executor),
           boot(places.incarnation),
           view(engine, clock, executor),
           membership(own, config.timing, view, guard, boot, clock),
@@ -71,6 +75,9 @@ struct Daemon::Parts {
           fencing(membership, watch, view, fence_chain(config), clock, executor, config.timing.beat,
                   config.pdr.device.empty() ? nullptr : &pdr),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
+          definitions(membership, view, definition_store, {places.known_definitions, places.kept_edits}, clock,
+                      executor),
+          directory(own, view, engine, definitions),
           lone(membership, view, pdr, clock, config.timing.lease),
           capacity(membership, view, clock, free_memory),
           config_report(configuration, view, clock, executor),
@@ -106,6 +113,7 @@ struct Daemon::Parts {
     EtcdEngine engine;
     GuardClient guard;
     LibvirtHypervisor hypervisor;
+    LibvirtDefinitions definition_store;
     BootFile boot;
     ClusterView view;
     Membership membership;
@@ -113,6 +121,8 @@ struct Daemon::Parts {
     PeerWatch watch;
     Fencing fencing;
     Guests guests;
+    DefinitionKeeper definitions;
+    DirectoryAdministration directory;
     LoneKeeper lone;
     CapacityReport capacity;
     ConfigReport config_report;
@@ -153,6 +163,7 @@ Result<void> Daemon::Parts::open() {
     engine_administration->witness_log = [this](std::uint64_t lineage) { return engine_parts->witness_log(lineage); };
     auto methods = bus_methods(*administration, *engine_administration);
     std::ranges::move(config_methods(config_exchange, member_changes), std::back_inserter(methods));
+    std::ranges::move(directory_methods(directory), std::back_inserter(methods));
     if (auto exported = bus->export_object(kBusPath, kBusInterface, std::move(methods)); !exported) return exported;
 
     guests.is_moving = [this](const GuestName& guest) { return relocations->is_moving(guest); };
@@ -270,6 +281,7 @@ awaitable<void> Daemon::Parts::follow_changes() {
     while (true) {
         const auto seen = view.changed().count();
         guests.poke();
+        definitions.poke();
         config_report.poke();
         co_await view.changed().wait_after(seen);
     }
@@ -303,6 +315,8 @@ Result<void> Daemon::start() {
     parts.spawn(parts.view.follow());
     parts.spawn(parts.membership.run());
     parts.spawn(parts.guests.run());
+    parts.spawn(parts.definitions.run());
+    parts.spawn(parts.definition_store.follow());
     parts.spawn(parts.capacity.run());
     parts.spawn(parts.config_report.run());
     parts.spawn(parts.watch_configuration());

@@ -17,6 +17,8 @@ struct Places {
     std::string guard_socket = "/run/ssi/guard/rights.sock";
     std::string hook_socket = "/run/ssi/ssid/hook.sock";
     std::string hook_timeout = "/run/ssi/ssid/hook-timeout";
+    std::string known_definitions = "/var/lib/ssi/directory.json";
+    std::string kept_edits = "/var/lib/ssi/conflicts";
     std::string incarnation = "/run/ssi/incarnation";
     std::string log_socket = "/run/ssi/ssid/engine-log.sock";
     std::string request_socket = "/run/ssi/ssid/request.sock";

@@ -19,6 +19,8 @@ enum class ErrorCode : std::uint16_t {
     kNoRight = 1046,             ///< the lock door knows no right for this guest
     kHandedOver = 1047,          ///< the right of this guest was handed to another member
     kDoorClosed = 1048,          ///< the member was declared dead or is not ready: nothing starts
+    kDefinitionChanged = 1050,   ///< the directory's entry was changed since the version that this change is made from
+    kDefinitionInvalid = 1051,   ///< a definition that libvirt or the cluster cannot take
     // 2000: members and cluster
     kNoMajority = 2001,           ///< the engine has no majority or does not answer
     kMemberNotJoined = 2002,      ///< the target member is not Joined

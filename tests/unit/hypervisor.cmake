@@ -1,1 +1,1 @@
-ssi_unit_test(hypervisor_test libvirt_hypervisor_test.cpp refusal_text_test.cpp LIBS ssi_hypervisor PkgConfig::LIBVIRT)
+ssi_unit_test(hypervisor_test libvirt_definitions_test.cpp libvirt_hypervisor_test.cpp refusal_text_test.cpp LIBS ssi_hypervisor PkgConfig::LIBVIRT)

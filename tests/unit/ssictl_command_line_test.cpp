@@ -3,6 +3,7 @@
 #include <set>
 
 #include "tools/ssictl/command_line.hpp"
+#include "tools/ssictl/directory_rendering.hpp"
 
 namespace ssi::ctl {
 namespace {
@@ -37,6 +38,15 @@ TEST(CommandLine, verbs_are_calls_with_their_arguments) {
          {"g", "prefer", "M2,M3", "-5", "2"}},
         {{"guest", "shutdown", "g"}, "GuestShutdown", {"g"}},
         {{"guest", "destroy", "g"}, "GuestDestroy", {"g"}},
+        {{"directory", "list"}, "DirectoryList", {}},
+        {{"directory", "get", "g"}, "DirectoryGet", {"g", ""}},
+        {{"directory", "get", "g", "--version", "3"}, "DirectoryGet", {"g", "3"}},
+        {{"directory", "delete", "g"}, "DirectoryDelete", {"g", ""}},
+        {{"directory", "delete", "g", "--base", "3"}, "DirectoryDelete", {"g", "3"}},
+        {{"directory", "history", "g"}, "DirectoryHistory", {"g"}},
+        {{"directory", "rollback", "g", "3"}, "DirectoryRollback", {"g", "3"}},
+        {{"directory", "adopt", "g"}, "DirectoryAdopt", {"g"}},
+        {{"directory", "conflicts"}, "DirectoryConflicts", {}},
         {{"relocate", "move", "g", "M2"}, "RelocateMove", {"g", "M2"}},
         {{"relocate", "status", "g"}, "RelocateStatus", {"g"}},
         {{"query", "ssi", "--why", "M2"}, "Why", {"M2"}},
@@ -100,6 +110,8 @@ TEST(CommandLine, relocate_status_without_a_name_is_for_all) {
 TEST(CommandLine, names_are_for_scripts) {
     EXPECT_EQ(call({"guest", "list", "--names"}).render, render_guest_names);
     EXPECT_EQ(call({"query", "ssi", "--names"}).render, render_member_names);
+    EXPECT_EQ(call({"directory", "list", "--names"}).render, render_directory_names);
+    EXPECT_EQ(call({"directory", "list", "--names", "--not-adopted"}).render, render_not_adopted_names);
     EXPECT_EQ(call({"islink", "list", "--names"}).render, render_link_members);
 }
 
@@ -114,6 +126,25 @@ TEST(CommandLine, forced_recovery_wants_to_be_confirmed) {
     EXPECT_NE(call({"engine", "force"}).warning, "");
     EXPECT_EQ(call({"engine", "force", "--yes"}).confirmation, "");
     EXPECT_EQ(call({"engine", "status"}).confirmation, "");
+}
+
+TEST(CommandLine, deletion_wants_to_be_confirmed) {
+    EXPECT_EQ(call({"directory", "delete", "g"}).confirmation, "g");
+    EXPECT_EQ(call({"directory", "delete", "g", "--yes"}).confirmation, "");
+    EXPECT_EQ(call({"directory", "rollback", "g", "3"}).confirmation, "") << "it can be rolled back itself";
+}
+
+TEST(CommandLine, definitions_are_put_and_edited) {
+    const auto put = std::get<PutDefinition>(parse_command_line({"directory", "put", "-"}).value().command);
+    EXPECT_EQ(put.file, "-");
+    EXPECT_EQ(put.base, "");
+    EXPECT_FALSE(put.force);
+    EXPECT_TRUE(
+        std::get<PutDefinition>(parse_command_line({"directory", "put", "f", "--force"}).value().command).force);
+    EXPECT_EQ(
+        std::get<PutDefinition>(parse_command_line({"directory", "put", "f", "--base", "3"}).value().command).base,
+        "3");
+    EXPECT_EQ(std::get<EditDefinition>(parse_command_line({"directory", "edit", "g"}).value().command).guest, "g");
 }
 
 TEST(CommandLine, copies_of_the_engine_are_files) {
@@ -223,6 +254,11 @@ TEST(CommandLine, wrong_words_are_usage) {
           Words{"islink", "activate", "x", "--peer", "M2", "--port", "7701"},
           Words{"fence"},
           Words{"fence", "test"},
+          Words{"directory"},
+          Words{"directory", "put"},
+          Words{"directory", "put", "f", "--base", "3", "--force"},
+          Words{"directory", "edit"},
+          Words{"directory", "rollback", "g"},
           Words{"guest", "policy", "g", "--restart", "perhaps"},
           Words{"guest", "policy", "g", "--limit", "x"},
           Words{"maintenance", "on"},

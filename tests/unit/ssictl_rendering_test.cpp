@@ -157,7 +157,7 @@ TEST(Rendering, guests_show_where_they_are_and_go) {
               "db       Down        -\n"
               "web      Pending     MEMBER2             no disk\n");
     EXPECT_EQ(render_guests(document(R"({"v":1,"guests":[]})")).value(),
-              "The cluster knows no guests: virsh define and start one\n");
+              "The cluster knows no guests: virsh define one, or ssictl directory put\n");
 }
 
 TEST(Rendering, residents_are_the_guests_that_are_somewhere) {

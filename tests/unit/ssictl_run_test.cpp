@@ -3,20 +3,16 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json/parse.hpp>
 #include <fstream>
 #include <functional>
-#include <future>
 #include <sstream>
 #include <stdexcept>
-#include <thread>
 
 #include "lib/common/bus.hpp"
 #include "tests/unit/coroutines.hpp"
+#include "tests/unit/fake_daemon.hpp"
 #include "tests/unit/private_bus.hpp"
 #include "tests/unit/temporary_directory.hpp"
 #include "tools/ssictl/ssictl.hpp"
@@ -27,29 +23,7 @@ namespace {
 namespace asio = boost::asio;
 using Answer = asio::awaitable<Result<std::string>>;
 using Words = std::vector<std::string>;
-
-/// Answers as a daemon does, on a thread of its own.
-class FakeDaemon {
-  public:
-    FakeDaemon(const std::string& address, const std::string& path, const std::string& name,
-               const std::vector<Bus::Method>& methods) {
-        std::promise<bool> ready;
-        thread_ = std::jthread([this, &ready, &path, &name, &methods, address] {
-            auto bus = Bus::connect(io_.get_executor(), address).value();
-            bool exported = bus.export_object(path, name, methods).has_value();
-            asio::co_spawn(io_, bus.request_name(name),
-                           [&](std::exception_ptr, const Result<void>& named) { ready.set_value(exported && named); });
-            const auto work = asio::make_work_guard(io_);
-            io_.run();
-        });
-        EXPECT_TRUE(ready.get_future().get());
-    }
-    ~FakeDaemon() { io_.stop(); }
-
-  private:
-    asio::io_context io_;
-    std::jthread thread_;
-};
+using testing::FakeDaemon;
 
 class FakeIsfcd : public FakeDaemon {
   public:

@@ -1,5 +1,9 @@
 ssi_unit_test(state_test
+    definition_memory_test.cpp
+    definition_plan_test.cpp
+    directory_administration_test.cpp
     state_config_rules_test.cpp
+    state_directory_rules_test.cpp
     state_domain_storage_test.cpp
     state_domain_xml_test.cpp
     state_evidence_test.cpp

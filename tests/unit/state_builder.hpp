@@ -19,13 +19,13 @@ inline GuestName guest(const std::string& name) {
     return GuestName::parse(name).value();
 }
 inline const GuestUuid kUuid = GuestUuid::parse("11111111-2222-3333-4444-555555555501").value();
-inline const DirectoryRecord kDefinition{kUuid, "<domain/>", true};
+inline const DirectoryRecord kDefinition{kUuid, "<domain/>", true, 0, 0, {}};
 inline const OperatorWord kWord{member("MEMBER1"), "root", "work", 1'795'969'800};
 /// kDefinition is that of "g".
 inline DirectoryRecord definition_of(const std::string& name) {
     auto uuid = kUuid.str();
     uuid[0] = static_cast<char>('1' + (name[0] - 'a' + 2) % 8);
-    return {GuestUuid::parse(uuid).value(), kDefinition.xml, true, 1000};
+    return {GuestUuid::parse(uuid).value(), kDefinition.xml, true, 1000, 0, {}};
 }
 
 class StateBuilder {

@@ -33,6 +33,27 @@ TEST(DomainXml, memory_is_read_in_its_unit) {
     EXPECT_EQ(mib("<memory>-5</memory>"), 0);
 }
 
+TEST(DomainXml, of_an_administrator_is_read_before_libvirt_has_seen_it) {
+    EXPECT_EQ(guest_named_in("<!-- mine --><domain><name>g</name></domain>").value().str(), "g");
+    for (const auto* bad :
+         {"", "<domain>", "<network><name>g</name></network>", "<domain/>", "<domain><name>a/b</name></domain>"}) {
+        const auto named = guest_named_in(bad);
+        ASSERT_FALSE(named) << bad;
+        EXPECT_EQ(named.error().code, ErrorCode::kDefinitionInvalid) << bad;
+    }
+}
+
+TEST(DomainXml, without_a_uuid_gets_the_one_that_the_guest_has) {
+    const auto uuid = GuestUuid::parse("11111111-2222-3333-4444-555555555501").value();
+    const auto given = with_uuid("<domain type='qemu'><name>g</name><memory>1</memory></domain>", uuid);
+    ASSERT_TRUE(given);
+    const auto read = parse_domain_xml(*given);
+    ASSERT_TRUE(read) << *given;
+    EXPECT_EQ(read->record.uuid, uuid);
+    EXPECT_EQ(with_uuid(domain(""), GuestUuid::parse("11111111-2222-3333-4444-555555555502").value()).value(),
+              domain(""));
+}
+
 TEST(Capacity, is_what_the_kernel_calls_available) {
     EXPECT_EQ(available_mib("MemTotal:       16000000 kB\nMemAvailable:    2097152 kB\nBuffers: 1 kB\n"), 2048);
     EXPECT_EQ(available_mib("MemTotal: 1 kB\n"), std::nullopt);

@@ -34,7 +34,9 @@ TEST(Records, every_kind_survives_its_json_form) {
     expect_round_trip(GuestPolicy{false, {member("MEMBER2"), member("MEMBER1")}, -7, 0});
     expect_round_trip(CapacityRecord{Incarnation{4}, 12'345, 678});
     expect_round_trip(OperatorWord{member("MEMBER1"), "root", "new \"switch\"", 1'795'969'800});
-    expect_round_trip(DirectoryRecord{kUuid, "<domain>\"ä\"</domain>", false, 512});
+    expect_round_trip(DirectoryRecord{kUuid, "<domain>\"ä\"</domain>", false, 512, 0, {}});
+    expect_round_trip(DirectoryRecord{kUuid, "<domain/>", true, 1, 7, kWord});
+    expect_round_trip(DeletedRecord{kUuid, 8, kWord});
     expect_round_trip(kMoving);
     expect_round_trip(MoveRecord{member("MEMBER1"), member("MEMBER2"), RunId("r"), "moved", 1234, 56, ""});
 }

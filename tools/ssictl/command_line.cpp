@@ -9,6 +9,7 @@
 
 #include "tools/ssictl/config_verbs.hpp"
 #include "tools/ssictl/cp/verb.hpp"
+#include "tools/ssictl/directory_verbs.hpp"
 #include "tools/ssictl/engine_verbs.hpp"
 #include "tools/ssictl/link_verbs.hpp"
 #include "tools/ssictl/member_verbs.hpp"
@@ -46,6 +47,7 @@ class CommandLine {
         app_.add_flag("--json", json_, "Print the daemon's JSON document instead of a table");
         add_query();
         add_guest();
+        directory_.add(app_, command_);
         add_relocate();
         add_member();
         add_fencing();
@@ -243,14 +245,14 @@ class CommandLine {
             authority->add_subcommand("rotate", "Make new keys and certificates of all members that have some here");
         rotate->add_flag("--authority", rotate_.authority, "A new authority too, with the old one beside it");
         rotate->callback([this] {
-            rotate_.directory = directory_;
+            rotate_.directory = authority_directory_;
             command_ = rotate_;
         });
         auto* retire =
             authority->add_subcommand("retire", "End what rotate --authority began: trust the new one alone");
-        retire->callback([this] { command_ = RetireAuthority{directory_}; });
+        retire->callback([this] { command_ = RetireAuthority{authority_directory_}; });
         for (auto* verb : {rotate, retire})
-            verb->add_option("--directory", directory_, "Where the authority lies")->capture_default_str();
+            verb->add_option("--directory", authority_directory_, "Where the authority lies")->capture_default_str();
         rotate->footer(
             "No stream ends, whatever the order:\n  copy ca.crt, MEMBER.crt and MEMBER.key to /etc/ssi/pki of each "
             "member\n  ssictl reload, on each member\nAfter --authority, when all have them:\n  ssictl ca retire\n  "
@@ -287,6 +289,7 @@ class CommandLine {
     std::optional<Command> command_;
     ConfigVerbs config_;
     cp::CpVerb cp_;
+    DirectoryVerbs directory_;
     EngineVerbs engine_;
     LinkVerbs links_;
     MemberVerbs members_;
@@ -304,7 +307,7 @@ class CommandLine {
     InitAuthority init_{"/etc/ssi/pki", "", "/etc/ssi/system.toml", false};
     IssueCertificate issue_{"/etc/ssi/pki", "", false};
     RotateCertificates rotate_;
-    std::string directory_ = "/etc/ssi/pki";
+    std::string authority_directory_ = "/etc/ssi/pki";
     RunDrill drill_{"/usr/share/ssi/drills", "/etc/ssi/system.toml", "", "", "", false};
 };
 

@@ -29,7 +29,7 @@ struct DaemonCall {
     Rendering render = nullptr;
     std::string confirmation = {};  ///< What must be typed before it is done; empty: nothing.
     std::string verdict = {};       ///< Exit status 1 when this field of the answer is false; empty: never.
-    std::string warning = {};       ///< What is said before that; empty: that of a member that is declared dead.
+    std::string warning = {};       ///< How that is asked for; empty: as for a member that is declared dead.
 };
 
 /// EngineBackup, and then the copy is taken to its place.
@@ -108,6 +108,18 @@ struct ReloadConfig {
     bool all = false;  ///< On every member.
 };
 
+/// DirectoryPut of what a file holds.
+struct PutDefinition {
+    std::filesystem::path file;  ///< "-": standard input.
+    std::string base = {};       ///< The version that it was made from; empty: it is of a new guest.
+    bool force = false;          ///< Whichever version there is.
+};
+
+/// DirectoryGet, an editor, and DirectoryPut.
+struct EditDefinition {
+    std::string guest;
+};
+
 struct PrintVersion {};
 
 /// A CP command that names guests or members: they are looked up, and then the verb that it stands for is carried out.
@@ -115,9 +127,10 @@ struct CpCommand {
     cp::Reading reading;
 };
 
-using Command = std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, AuthorityVerb, FormatPdr,
-                             PdrMove, ShowPdr, BackUpEngine, RestoreEngine, ListDrills, RunDrill, ResumeDrill,
-                             CheckConfig, ShowConfig, DiffConfig, ReloadConfig, PrintVersion, CpCommand>;
+using Command =
+    std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, AuthorityVerb, FormatPdr, PdrMove, ShowPdr,
+                 BackUpEngine, RestoreEngine, ListDrills, RunDrill, ResumeDrill, CheckConfig, ShowConfig, DiffConfig,
+                 ReloadConfig, PutDefinition, EditDefinition, PrintVersion, CpCommand>;
 
 struct Invocation {
     Command command;

@@ -16,7 +16,8 @@ constexpr auto kRepair = 10min;
 
 constexpr auto kForceWarning =
     "The engine is to go on with what this member knows, without the other voters.\n"
-    "If one of them still runs, the cluster is in two parts that know nothing of each other.\n";
+    "If one of them still runs, the cluster is in two parts that know nothing of each other.\n"
+    "Type \"force\" if you have seen that they are off: ";
 
 }  // namespace
 

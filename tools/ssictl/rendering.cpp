@@ -236,7 +236,7 @@ Result<std::string> render_guest_names(const json::Object& document) {
 Result<std::string> render_guests(const json::Object& document) {
     const auto guests = entries(document, "guests");
     if (!guests) return std::unexpected(guests.error());
-    if (guests->empty()) return "The cluster knows no guests: virsh define and start one\n";
+    if (guests->empty()) return "The cluster knows no guests: virsh define one, or ssictl directory put\n";
     Table table({{"GUEST"}, {"PHASE"}, {"MEMBER"}, {""}});
     for (const auto& guest : *guests)
         table.add({text_of(guest, "name"), text_of(guest, "phase"), place(guest), text_of(guest, "reason")});

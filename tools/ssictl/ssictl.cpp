@@ -21,6 +21,8 @@
 #include "tools/ssictl/config_rendering.hpp"
 #include "tools/ssictl/cp/names.hpp"
 #include "tools/ssictl/daemon_call.hpp"
+#include "tools/ssictl/directory_edits.hpp"
+#include "tools/ssictl/directory_rendering.hpp"
 #include "tools/ssictl/document_cells.hpp"
 #include "tools/ssictl/drill/report.hpp"
 #include "tools/ssictl/engine_rendering.hpp"
@@ -188,7 +190,8 @@ class Run {
                            "a file that ssictl engine backup wrote");
         constexpr auto kWarning =
             "The cluster's state is to become that of the copy; everything that came after it is lost.\n"
-            "If another voter still runs, the cluster is in two parts that know nothing of each other.\n";
+            "If another voter still runs, the cluster is in two parts that know nothing of each other.\n"
+            "Type \"restore\" if you have seen that they are off: ";
         if (auto confirmed = confirm(wanted.yes ? "" : "restore", kWarning); !confirmed) return confirmed;
         if (auto copied = copy_privately(wanted.file, kRestorePlace); !copied) return copied;
         const auto document = call({.method = "EngineRestore", .timeout = kCopy}, bus_);
@@ -271,6 +274,18 @@ class Run {
         return print(*document, render_config_reload);
     }
 
+    Result<void> operator()(const PutDefinition& wanted) {
+        const auto document = put_definition(wanted, input_, bus_);
+        if (!document) return std::unexpected(document.error());
+        return print(*document, render_change);
+    }
+
+    Result<void> operator()(const EditDefinition& wanted) {
+        const auto document = edit_definition(wanted, input_, errors_, bus_);
+        if (!document) return std::unexpected(document.error());
+        return print(*document, render_change);
+    }
+
     Result<void> operator()(const PrintVersion&) {
         return print({{"v", 1}, {"version", SSI_VERSION}},
                      [](const json::Object&) -> Result<std::string> { return "ssictl " SSI_VERSION "\n"; });
@@ -345,7 +360,7 @@ class Run {
                 "Type its name if you have seen that it is off: ",
                 wanted);
         else
-            errors_ << std::format("{}Type \"{}\" if you have seen that they are off: ", warning, wanted);
+            errors_ << warning;
         errors_ << std::flush;
         std::string typed;
         if (std::getline(input_, typed) && typed == wanted) return {};

@@ -5,13 +5,10 @@
 #include <utility>
 
 namespace ssi::cluster {
-namespace {
 
 std::string user_of(Bus::Caller caller) {
     return caller.uid == 0 ? "root" : std::format("user {}", caller.uid);
 }
-
-}  // namespace
 
 std::vector<Bus::Method> bus_methods(Administration& administration, EngineAdministration& engine) {
     using Arguments = std::vector<std::string>;

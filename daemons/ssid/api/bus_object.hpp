@@ -1,6 +1,7 @@
 #pragma once
 /// D-Bus object org.kvmssi.Ssid1 over Administration.
 
+#include <string>
 #include <vector>
 
 #include "daemons/ssid/api/administration.hpp"
@@ -12,6 +13,9 @@ namespace ssi::cluster {
 inline constexpr auto kBusName = "org.kvmssi.Ssid1";
 inline constexpr auto kBusPath = "/org/kvmssi/Ssid1";
 inline constexpr auto kBusInterface = "org.kvmssi.Ssid1";
+
+/// As OperatorWord names who said something.
+[[nodiscard]] std::string user_of(Bus::Caller caller);
 
 /// The methods; both must outlive the bus.
 [[nodiscard]] std::vector<Bus::Method> bus_methods(Administration& administration, EngineAdministration& engine);

@@ -12,14 +12,6 @@ namespace {
 using boost::json::array;
 using boost::json::value;
 
-/// null: nobody said so.
-value word_entry(const OperatorWord* word) {
-    if (word == nullptr) return nullptr;
-    const std::chrono::sys_seconds since{std::chrono::seconds(word->since)};
-    return json::Object{
-        {"who", word->who}, {"at", word->at.str()}, {"why", word->why}, {"since", std::format("{:%FT%TZ}", since)}};
-}
-
 value free_mib_of(const ClusterState& state, const MemberName& member) {
     const auto life = state.joined_life(member);
     const auto* capacity = life ? state.capacity(*life) : nullptr;
@@ -83,10 +75,20 @@ json::Object guest_entry(const ClusterState& state, const GuestName& guest) {
 
 std::unexpected<Error> unknown_guest(const GuestName& guest) {
     return failure(ErrorCode::kGuestUnknown, std::format("the cluster knows no guest {}", guest.str()), guest.str(),
-                   "a guest is known from its first start on; ssictl guest list shows them");
+                   "a guest is known once it is defined or started; ssictl guest list shows them");
 }
 
 }  // namespace
+
+value word_entry(const OperatorWord* word) {
+    if (word == nullptr) return nullptr;
+    return json::Object{
+        {"who", word->who}, {"at", word->at.str()}, {"why", word->why}, {"since", time_text(word->since)}};
+}
+
+std::string time_text(std::int64_t seconds) {
+    return std::format("{:%FT%TZ}", std::chrono::sys_seconds{std::chrono::seconds(seconds)});
+}
 
 json::Object query_document(const SystemConfig& config, const ClusterState& state, const OwnView& view) {
     array members;

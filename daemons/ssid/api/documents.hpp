@@ -3,6 +3,7 @@
 
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,6 +32,11 @@ struct OwnView {
     std::string engine_fault;  ///< What is wrong with this member's etcd, and what to do; empty: nothing.
     std::map<MemberName, SlotSign> slots = {};  ///< As the last pass over the PDR read them.
 };
+
+/// Who said it, where, when and why; null: nobody did.
+[[nodiscard]] boost::json::value word_entry(const OperatorWord* word);
+/// Seconds since 1970 as "2026-11-29T16:30:00Z".
+[[nodiscard]] std::string time_text(std::int64_t seconds);
 
 [[nodiscard]] json::Object query_document(const SystemConfig& config, const ClusterState& state, const OwnView& view);
 /// What a member promises of itself in its slot on the PDR; null without one.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <format>
 #include <pugixml.hpp>
+#include <sstream>
 #include <utility>
 
 namespace ssi::cluster {
@@ -14,6 +15,18 @@ constexpr std::string_view kPolicyNamespace = "https://kvm-ssi.org/directory/1";
 
 std::unexpected<Error> bad_xml(std::string_view why) {
     return failure(ErrorCode::kHypervisorFailed, std::format("libvirt gave a domain XML that cannot be read: {}", why));
+}
+
+/// An administrator's: it may be anything.
+Result<void> load(pugi::xml_document& document, std::string_view xml) {
+    const auto parsed = document.load_buffer(xml.data(), xml.size(), pugi::parse_full);
+    const auto invalid = [](std::string_view why) {
+        return failure(ErrorCode::kDefinitionInvalid, std::format("this is no domain XML: {}", why), "",
+                       "virsh dumpxml shows what one looks like; virt-xml-validate FILE domain checks one");
+    };
+    if (!parsed) return invalid(std::format("{} at byte {}", parsed.description(), parsed.offset));
+    if (!document.child("domain")) return invalid("there is no <domain>");
+    return {};
 }
 
 /// pugixml knows no namespaces: the prefix is whatever this element, or one around it, binds to our namespace.
@@ -63,11 +76,30 @@ Result<DomainDefinition> parse_domain_xml(std::string_view xml) {
     if (!name) return std::unexpected(name.error());
     auto uuid = GuestUuid::parse(domain.child_value("uuid"));
     if (!uuid) return std::unexpected(uuid.error());
-    DomainDefinition definition{*name, {*uuid, std::string(xml), true, memory_mib(domain.child("memory"))}};
+    DomainDefinition definition{*name, {*uuid, std::string(xml), true, memory_mib(domain.child("memory")), 0, {}}};
     for (const auto element : domain.child("metadata"))
         if (is_policy(element))
             definition.record.restart = std::string_view(element.attribute("restart").as_string("yes")) != "no";
     return definition;
+}
+
+Result<GuestName> guest_named_in(std::string_view xml) {
+    pugi::xml_document document;
+    if (auto loaded = load(document, xml); !loaded) return std::unexpected(loaded.error());
+    auto name = GuestName::parse(document.child("domain").child_value("name"));
+    if (!name) return failure(ErrorCode::kDefinitionInvalid, "its <name>: " + name.error().what, name.error().object);
+    return name;
+}
+
+Result<std::string> with_uuid(std::string_view xml, const GuestUuid& uuid) {
+    pugi::xml_document document;
+    if (auto loaded = load(document, xml); !loaded) return std::unexpected(loaded.error());
+    auto domain = document.child("domain");
+    if (domain.child("uuid")) return std::string(xml);
+    domain.insert_child_after("uuid", domain.child("name")).text().set(uuid.str().c_str());
+    std::ostringstream text;
+    document.save(text, "  ");
+    return std::move(text).str();
 }
 
 }  // namespace ssi::cluster

@@ -17,4 +17,10 @@ struct DomainDefinition {
 /// Error: kHypervisorFailed when it is no domain XML. `<ssi:guest restart="no"/>` turns the automatic restart off.
 [[nodiscard]] Result<DomainDefinition> parse_domain_xml(std::string_view xml);
 
+/// The guest that a domain XML is about, before libvirt has seen it. Error: kDefinitionInvalid.
+[[nodiscard]] Result<GuestName> guest_named_in(std::string_view xml);
+
+/// The same with this <uuid>, if it has none. Error: kDefinitionInvalid.
+[[nodiscard]] Result<std::string> with_uuid(std::string_view xml, const GuestUuid& uuid);
+
 }  // namespace ssi::cluster

@@ -6,33 +6,26 @@
 #include <array>
 #include <format>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <pugixml.hpp>
 #include <span>
-#include <thread>
 #include <utility>
 
-#include "daemons/ssid/guests/refusal_text.hpp"
+#include "daemons/ssid/guests/libvirt_connection.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
 namespace {
 
 namespace asio = boost::asio;
+using libvirt::Connection;
+using libvirt::Domain;
+using libvirt::last_error;
+using libvirt::last_error_is;
+using libvirt::look_up;
+using libvirt::open;
 
 constexpr int kCallsAtMost = 32;
-constexpr int kKeepAliveSeconds = 2;
-constexpr unsigned kKeepAliveMisses = 3;
-
-struct CloseConnection {
-    void operator()(virConnect* connection) const { virConnectClose(connection); }
-};
-struct FreeDomain {
-    void operator()(virDomain* domain) const { virDomainFree(domain); }
-};
-using Connection = std::unique_ptr<virConnect, CloseConnection>;
-using Domain = std::unique_ptr<virDomain, FreeDomain>;
 
 /// libvirt's typed parameters, to it and from it.
 struct Parameters {
@@ -56,58 +49,9 @@ struct Parameters {
     }
 };
 
-/// This thread's last libvirt error.
-Error last_error(std::string_view what, const std::string& object) {
-    const auto* error = virGetLastError();
-    const std::string_view message = error != nullptr && error->message != nullptr ? error->message : "no reason given";
-    if (auto refusal = find_refusal(message)) {
-        refusal->object = object;
-        return *refusal;
-    }
-    auto text = std::format("cannot {}: {}", what, message);
-    while (text.ends_with('\n')) text.pop_back();
-    return {ErrorCode::kHypervisorFailed, std::move(text), object, ""};
-}
-
-bool last_error_is(virErrorNumber number) {
-    return virGetLastErrorCode() == number;
-}
-
 Result<void> too_late(std::string_view what, const std::string& object, BlockingCalls::Deadline deadline) {
     if (std::chrono::steady_clock::now() < deadline) return {};
     return failure(ErrorCode::kTimedOut, std::format("{} was not begun in time", what), object);
-}
-
-/// Keepalive needs libvirt's event loop; it runs for the life of the process.
-void run_event_loop_once() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});  // every error is returned; none goes to standard error
-        if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0) {
-            log::error("libvirt cannot be used", last_error("start its event loop", "libvirt"));
-            return;
-        }
-        std::thread([] {
-            while (virEventRunDefaultImpl() == 0) {
-            }
-            log::error("libvirt's event loop has ended", last_error("run its event loop", "libvirt"));
-        }).detach();
-    });
-}
-
-Result<Connection> open(const std::string& uri, bool is_remote) {
-    Connection connection(virConnectOpen(uri.c_str()));
-    if (!connection) return std::unexpected(last_error("reach libvirt", uri));
-    if (is_remote && virConnectSetKeepAlive(connection.get(), kKeepAliveSeconds, kKeepAliveMisses) < 0 &&
-        !last_error_is(VIR_ERR_NO_SUPPORT))
-        return std::unexpected(last_error("watch the connection to libvirt", uri));
-    return connection;
-}
-
-Result<Domain> look_up(virConnect* connection, const GuestName& guest) {
-    Domain domain(virDomainLookupByName(connection, guest.str().c_str()));
-    if (!domain) return std::unexpected(last_error(std::format("find guest {}", guest.str()), guest.str()));
-    return domain;
 }
 
 /// One act on one guest.
@@ -260,7 +204,7 @@ std::string LibvirtOptions::uri_over_link(const MemberName& member) {
 
 LibvirtHypervisor::LibvirtHypervisor(asio::any_io_executor executor, MemberName own, LibvirtOptions options)
     : own_(std::move(own)), options_(std::move(options)), calls_(std::move(executor), kCallsAtMost) {
-    run_event_loop_once();
+    libvirt::run_event_loop_once();
 }
 
 std::string LibvirtHypervisor::uri_of(const MemberName& member) const {
@@ -328,16 +272,13 @@ asio::awaitable<Result<void>> LibvirtHypervisor::abort_migration(GuestName guest
 
 asio::awaitable<Result<std::string>> LibvirtHypervisor::definition(GuestName guest) {
     auto what = std::format("read the definition of guest {}", guest.str());
-    BlockingCalls::Work<std::string> work = [uri = options_.local_uri, guest,
-                                             what](BlockingCalls::Deadline) -> Result<std::string> {
+    BlockingCalls::Work<std::string> work = [uri = options_.local_uri,
+                                             guest](BlockingCalls::Deadline) -> Result<std::string> {
         const auto connection = open(uri, false);
         if (!connection) return std::unexpected(connection.error());
         const auto domain = look_up(connection->get(), guest);
         if (!domain) return std::unexpected(domain.error());
-        const std::unique_ptr<char, decltype([](char* text) { ::free(text); })> xml(
-            virDomainGetXMLDesc(domain->get(), VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE));
-        if (!xml) return std::unexpected(last_error(what, guest.str()));
-        return std::string(xml.get());
+        return libvirt::definition(domain->get(), guest);
     };
     return calls_.run(own_.str(), std::move(what), options_.call_timeout, std::move(work));
 }

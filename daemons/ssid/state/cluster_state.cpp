@@ -86,6 +86,7 @@ Result<void> ClusterState::put(const std::string& key, const std::string& value,
     if (kind == "cluster" && name == "lone") return put_single(lone_, value, modified);
     if (kind == "maintenance") return put_record(maintenances_, name, value, modified);
     if (kind == "directory") return put_record(directory_, name, value, modified);
+    if (kind == "deleted") return put_record(deleted_, name, value, modified);
     if (kind == "policies") return put_record(policies_, name, value, modified);
     if (kind == "capacity") return put_record(capacities_, name, value, modified);
     if (kind == "residency") return put_record(residencies_, name, value, modified);
@@ -107,6 +108,7 @@ void ClusterState::erase(const std::string& key) {
     if (kind == "cluster" && name == "lone") lone_.reset();
     if (kind == "maintenance") erase_record(maintenances_, name);
     if (kind == "directory") erase_record(directory_, name);
+    if (kind == "deleted") erase_record(deleted_, name);
     if (kind == "policies") erase_record(policies_, name);
     if (kind == "capacity") erase_record(capacities_, name);
     if (kind == "residency") erase_record(residencies_, name);
@@ -138,6 +140,13 @@ const Residency* ClusterState::residency(const GuestName& name) const {
 }
 const DirectoryRecord* ClusterState::definition(const GuestName& name) const {
     return find_value(directory_, name);
+}
+const DirectoryRecord* ClusterState::directory_entry(const GuestName& name) const {
+    const auto* known = definition(name);
+    return known != nullptr && known->version > 0 ? known : nullptr;
+}
+const DeletedRecord* ClusterState::deletion(const GuestName& name) const {
+    return find_value(deleted_, name);
 }
 
 GuestPolicy ClusterState::policy(const GuestName& name) const {

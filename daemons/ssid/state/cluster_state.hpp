@@ -37,6 +37,7 @@ class ClusterState {
     [[nodiscard]] const RecordMap<MemberName, FenceRecord>& fences() const { return fences_; }
     [[nodiscard]] const RecordMap<MemberName, OperatorWord>& maintenances() const { return maintenances_; }
     [[nodiscard]] const RecordMap<GuestName, DirectoryRecord>& directory() const { return directory_; }
+    [[nodiscard]] const RecordMap<GuestName, DeletedRecord>& deleted() const { return deleted_; }
     [[nodiscard]] const RecordMap<GuestName, GuestPolicy>& policies() const { return policies_; }
     [[nodiscard]] const RecordMap<GuestName, Residency>& residencies() const { return residencies_; }
     [[nodiscard]] const RecordMap<GuestName, MoveRecord>& moves() const { return moves_; }
@@ -62,7 +63,12 @@ class ClusterState {
     [[nodiscard]] const CapacityRecord* capacity(const MemberLife& life) const;
     /// Of this very life's keys at the volumes; none if it never began to register them.
     [[nodiscard]] const RegistrationRecord* registration(const MemberLife& life) const;
+    /// What is known of it, in the directory or from a start alone.
     [[nodiscard]] const DirectoryRecord* definition(const GuestName& name) const;
+    /// Its entry in the directory; none if it has none.
+    [[nodiscard]] const DirectoryRecord* directory_entry(const GuestName& name) const;
+    /// Of a guest that has no entry any more.
+    [[nodiscard]] const DeletedRecord* deletion(const GuestName& name) const;
 
     /// Joined in exactly this incarnation, and no fencing of it is open.
     [[nodiscard]] bool may_take_guests(const MemberLife& life) const;
@@ -83,6 +89,7 @@ class ClusterState {
     std::optional<Versioned<LoneRecord>> lone_;
     RecordMap<MemberName, OperatorWord> maintenances_;
     RecordMap<GuestName, DirectoryRecord> directory_;
+    RecordMap<GuestName, DeletedRecord> deleted_;
     RecordMap<GuestName, GuestPolicy> policies_;
     RecordMap<MemberName, CapacityRecord> capacities_;
     RecordMap<GuestName, Residency> residencies_;

@@ -22,25 +22,6 @@ std::string_view text_of(Phase phase) {
     return name_in(kPhases, phase);
 }
 
-std::string encode(const DirectoryRecord& record) {
-    return record_text({{"v", 1},
-                        {"uuid", record.uuid.str()},
-                        {"xml", record.xml},
-                        {"restart", record.restart},
-                        {"memory_mib", record.memory_mib}});
-}
-
-template <>
-Result<DirectoryRecord> decode(std::string_view json) {
-    RecordReader reader(json, "directory record", 8 << 20);
-    DirectoryRecord record;
-    record.uuid = reader.name<GuestUuid>("uuid");
-    record.xml = reader.text("xml");
-    record.restart = reader.boolean_or("restart", true);
-    record.memory_mib = reader.number_or("memory_mib");
-    return reader.finish(std::move(record));
-}
-
 std::string encode(const GuestPolicy& record) {
     boost::json::array prefer;
     for (const auto& member : record.prefer) prefer.emplace_back(member.str());

@@ -126,7 +126,8 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
     const auto uuid = uuid_key(request.definition.uuid);
     transaction.conditions.push_back(unchanged(state, uuid));
     transaction.writes.push_back({uuid, encode_uuid_owner(request.guest)});
-    if (known == nullptr || *known != request.definition)
+    // The directory is changed where it is defined, not by what a start was given.
+    if (known == nullptr || (known->version == 0 && *known != request.definition))
         transaction.writes.push_back({directory_key(request.guest), encode(request.definition)});
     return transaction;
 }
@@ -253,7 +254,7 @@ Result<Transaction> decide_settled(const ClusterState& state, const GuestName& g
 Result<Transaction> decide_policy(const ClusterState& state, const GuestName& guest, const GuestPolicy& policy) {
     if (state.definition(guest) == nullptr && state.residency(guest) == nullptr)
         return failure(ErrorCode::kGuestUnknown, std::format("the cluster knows no guest {}", guest.str()), guest.str(),
-                       "a guest is known from its first start on; ssictl guest list shows them");
+                       "a guest is known once it is defined or started; ssictl guest list shows them");
     return Transaction{{unchanged(state, policy_key(guest))}, {{policy_key(guest), encode(policy)}}};
 }
 

@@ -1,5 +1,7 @@
 #include "daemons/ssid/state/record_keys.hpp"
 
+#include <format>
+
 namespace ssi::cluster {
 namespace {
 
@@ -36,6 +38,9 @@ std::string maintenance_key(const MemberName& name) {
 std::string directory_key(const GuestName& name) {
     return key("directory", name.str());
 }
+std::string deleted_key(const GuestName& name) {
+    return key("deleted", name.str());
+}
 std::string policy_key(const GuestName& name) {
     return key("policies", name.str());
 }
@@ -59,6 +64,12 @@ std::string cluster_config_key() {
 }
 std::string member_config_key(const MemberName& name) {
     return key("configs", name.str());
+}
+std::string history_key(const GuestName& name, std::uint64_t version) {
+    return std::format("{}{:010}", history_prefix(name), version);  // in the order of their numbers
+}
+std::string history_prefix(const GuestName& name) {
+    return std::format("ssi/history/v1/{}/", name.str());
 }
 
 }  // namespace ssi::cluster

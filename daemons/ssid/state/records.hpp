@@ -66,7 +66,19 @@ struct DirectoryRecord {
     std::string xml;
     bool restart = true;          ///< Start it elsewhere when its member is dead; GuestPolicy, if there is one, counts.
     std::int64_t memory_mib = 0;  ///< What it needs; 0: not known.
+    /// Goes up by one with each change, also over deletions. 0: not in the directory, a start was all that was seen of
+    /// it (virsh create, or a guest from before the cluster).
+    std::uint64_t version = 0;
+    OperatorWord change;  ///< Who made this version, where, when, and why.
     friend bool operator==(const DirectoryRecord&, const DirectoryRecord&) = default;
+};
+
+/// deleted/GUEST: it was in the directory, and is no more. Gone when the name is defined again.
+struct DeletedRecord {
+    GuestUuid uuid;
+    std::uint64_t version = 0;  ///< Of the deletion.
+    OperatorWord change;
+    friend bool operator==(const DeletedRecord&, const DeletedRecord&) = default;
 };
 
 /// policies/GUEST: what an operator said of its restarts (ssictl guest policy); counts before the definition's word.
@@ -172,6 +184,7 @@ struct MemberConfigRecord {
 [[nodiscard]] std::string encode(const OperatorWord& record);
 [[nodiscard]] std::string encode(const LoneRecord& record);
 [[nodiscard]] std::string encode(const DirectoryRecord& record);
+[[nodiscard]] std::string encode(const DeletedRecord& record);
 [[nodiscard]] std::string encode(const GuestPolicy& record);
 [[nodiscard]] std::string encode(const CapacityRecord& record);
 [[nodiscard]] std::string encode(const Residency& record);

@@ -16,6 +16,10 @@ class LabGuests(LabMembers):
     def guest_remove(self, name: str) -> None:
         self._guests().remove(name)
 
+    def guest_forget(self, name: str) -> None:
+        """Only the lab's own knowledge of it: no member defines it any more when it boots."""
+        self._guests().forget(name)
+
     def guest_states(self) -> dict[str, dict[str, str]]:
         return self._guests().states()
 

@@ -63,8 +63,8 @@ _ssictl() {
         word=${COMP_WORDS[i]}
         case $word in
             --member | --why | --restart | --prefer | --priority | --limit | --guest | --report | --directory | --cluster | --config | --device | --peer | --own-address | --peer-address | --interface | --port | \
-                --interval | --count | --slot | --host | --channel) ((i++)) ;;
-            -*) ;;
+                --interval | --count | --slot | --host | --channel | --base | --version) ((i++)) ;;
+            -?*) ;;
             *) words+=("$word") ;;
         esac
     done
@@ -91,12 +91,13 @@ _ssictl() {
             compopt -o default
             return
             ;;
-        --cluster | --priority | --limit | --own-address | --peer-address | --port | --interval | --count | --slot | --host | --channel) return ;;
+        --cluster | --priority | --limit | --own-address | --peer-address | --port | --interval | --count | --slot | --host | --channel | --base | --version) return ;;
         *)
             case "${words[*]:0:2}" in
-                '') choices='query guest relocate member fence disarm arm maintenance islink config reload ca pdr engine drill cp version' ;;
+                '') choices='query guest directory relocate member fence disarm arm maintenance islink config reload ca pdr engine drill cp version' ;;
                 query) choices='ssi names' ;;
                 guest) choices='list show policy start shutdown destroy' ;;
+                directory) choices='list get put edit delete history rollback adopt conflicts' ;;
                 relocate) choices='move status' ;;
                 member) choices='set-down leave add remove replace rename reboot' ;;
                 fence) choices='test' ;;
@@ -113,6 +114,16 @@ _ssictl() {
                         return
                     fi
                     ;;
+                'directory put')
+                    if [[ $cur != -* ]]; then
+                        compopt -o default
+                        return
+                    fi
+                    ;;
+                'directory get' | 'directory edit' | 'directory delete' | 'directory history' | 'directory rollback')
+                    [ "$cword" -eq 2 ] && names=definitions
+                    ;;
+                'directory adopt') [ "$cword" -eq 2 ] && names=strangers ;;
                 'guest show' | 'guest policy' | 'guest start' | 'guest shutdown' | 'guest destroy' | 'relocate status')
                     [ "$cword" -eq 2 ] && names=guests
                     ;;
@@ -137,6 +148,10 @@ _ssictl() {
         choices='--help --json'
         case "${words[*]:0:2}" in
             'guest start') choices+=' --member' ;;
+            'directory list') choices+=' --not-adopted --names' ;;
+            'directory get') choices+=' --version' ;;
+            'directory put') choices+=' --base --force' ;;
+            'directory delete') choices+=' --base --yes' ;;
             'guest policy') choices+=' --restart --prefer --priority --limit' ;;
             'query ssi') choices+=' --names --why' ;;
             'guest list' | 'islink list') choices+=' --names' ;;
@@ -170,6 +185,8 @@ _ssictl() {
     local IFS=$'\n' name
     case $names in
         guests) choices=$(ssictl guest list --names 2>/dev/null) ;;
+        definitions) choices=$(ssictl directory list --names 2>/dev/null) ;;
+        strangers) choices=$(ssictl directory list --not-adopted --names 2>/dev/null) ;;
         members) choices=$(ssictl query ssi --names 2>/dev/null) ;;
         peers) choices=$(ssictl islink list --names 2>/dev/null) ;;
         channels) choices=$(_ssictl_channels) ;;

@@ -1,0 +1,373 @@
+#include "daemons/ssid/guests/definition_keeper.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <format>
+#include <ranges>
+#include <utility>
+
+#include "daemons/ssid/guests/domain_xml.hpp"
+#include "daemons/ssid/state/directory_rules.hpp"
+#include "lib/common/config/shared.hpp"
+#include "lib/common/log.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+using Step = DefinitionPlan::Step;
+
+constexpr auto kLookAgain = 1s;      // Whether this member is Joined: no event tells.
+constexpr auto kFailedAgain = 10s;   // What libvirt refused.
+constexpr auto kEndPatience = 5s;    // For the end of a guest that is undefined: it was often destroyed just before.
+constexpr auto kHeldPatience = 10s;  // For another's work on the same guest.
+
+std::int64_t seconds_now() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
+}
+
+void tell(const GuestName& guest, const std::string& what) {
+    log::notice(std::format("guest {}: {}", guest.str(), what), {{"SSI_GUEST", guest.str()}});
+}
+
+}  // namespace
+
+DefinitionKeeper::DefinitionKeeper(const Membership& membership, ClusterView& view, DefinitionStore& store,
+                                   const Places& places, Clock& clock, const boost::asio::any_io_executor& executor)
+    : membership_(membership),
+      view_(view),
+      store_(store),
+      known_(places.known),
+      kept_(places.kept),
+      clock_(clock),
+      poked_(executor) {
+    store_.on_change = [this](const std::optional<GuestName>& guest) {
+        if (guest)
+            due_.insert(*guest);
+        else
+            looks_at_all_ = true;
+        poke();
+    };
+}
+
+bool DefinitionKeeper::may_work() const {
+    return membership_.life() && membership_.has_majority() && view_.is_loaded();
+}
+
+OperatorWord DefinitionKeeper::word_of_virsh(std::string why) const {
+    return {membership_.own(), "virsh", std::move(why), seconds_now()};
+}
+
+awaitable<void> DefinitionKeeper::run() {
+    const auto loaded = known_.load();
+    if (!loaded) log::error("which guests this member shares with the directory is forgotten", loaded.error());
+    // Without it nobody can tell a guest that was deleted elsewhere from one that was defined here.
+    is_first_ = !loaded || !*loaded;
+    while (true) {
+        const auto seen = poked_.count();
+        if (is_first_) co_await remember_what_was_here();
+        if (!is_first_ && may_work()) co_await settle_all();
+        co_await clock_.wait_change(poked_, seen, kLookAgain);
+    }
+}
+
+/// At once, not when this member is Joined: what is defined from then on is meant for the cluster.
+awaitable<void> DefinitionKeeper::remember_what_was_here() {
+    const auto all = co_await store_.all();
+    if (!all) {
+        log::warning("which guests were here before the cluster is not known yet", all.error());
+        co_await clock_.sleep(kLookAgain);
+        co_return;
+    }
+    for (const auto& local : *all) known_.set(local.name, {0, sha256_text(local.xml), false});
+    is_first_ = false;
+    save();
+}
+
+awaitable<Result<void>> DefinitionKeeper::survey() {
+    looks_at_all_ = false;
+    const auto all = co_await store_.all();
+    if (!all) {
+        looks_at_all_ = true;
+        co_return std::unexpected(all.error());
+    }
+    for (const auto& local : *all) due_.insert(local.name);
+    for (const auto& guest : known_.all() | std::views::keys) due_.insert(guest);
+    co_return Result<void>{};
+}
+
+/// Between what is remembered and the directory; what libvirt has is looked at one by one.
+void DefinitionKeeper::find_differences() {
+    const auto& state = view_.state();
+    for (const auto& [guest, entry] : state.directory()) {
+        const auto known = known_.find(guest);
+        if (entry.value.version > 0 && (!known || known->version != entry.value.version)) due_.insert(guest);
+    }
+    for (const auto& [guest, known] : known_.all())
+        if (known.version > 0 && state.directory_entry(guest) == nullptr) due_.insert(guest);
+    for (const auto& [guest, residency] : state.residencies()) {
+        const auto& relocation = residency.value.relocation;
+        auto known = known_.find(guest);
+        if (!relocation || relocation->to != membership_.life() || !known || known->was_moved) continue;
+        known->was_moved = true;
+        known_.set(guest, *std::move(known));
+        due_.insert(guest);
+    }
+}
+
+awaitable<void> DefinitionKeeper::settle_all() {
+    if (looks_at_all_)
+        if (const auto surveyed = co_await survey(); !surveyed) {
+            log::warning("the guests of this member cannot be held against the directory", surveyed.error());
+            co_await clock_.sleep(kLookAgain);
+            co_return;
+        }
+    find_differences();
+    const auto now = clock_.now();
+    std::erase_if(failed_, [&](const auto& failed) { return failed.second <= now; });
+    std::set<GuestName> batch;
+    std::ranges::copy_if(due_, std::inserter(batch, batch.end()),
+                         [&](const GuestName& guest) { return !failed_.contains(guest) && !held_.contains(guest); });
+    for (const auto& guest : batch) due_.erase(guest);
+    for (const auto& guest : batch) {
+        held_.insert(guest);
+        const auto settled = co_await settle(guest);
+        held_.erase(guest);
+        if (settled) continue;
+        log::warning(std::format("guest {}: its definition here is not the directory's yet", guest.str()),
+                     settled.error());
+        failed_[guest] = clock_.now() + kFailedAgain;
+        due_.insert(guest);
+    }
+    save();
+}
+
+DefinitionFacts DefinitionKeeper::facts_of(const GuestName& guest, const Local& local) const {
+    const auto& state = view_.state();
+    DefinitionFacts facts;
+    if (local) facts.local = {local->uuid, sha256_text(local->xml)};
+    facts.known = known_.find(guest);
+    if (const auto* entry = state.directory_entry(guest))
+        facts.entry = {entry->uuid, sha256_text(entry->xml), entry->version};
+    if (const auto* residency = state.residency(guest); residency != nullptr && residency->relocation)
+        facts.is_relocating = residency->home == membership_.life() || residency->relocation->to == membership_.life();
+    return facts;
+}
+
+awaitable<Result<void>> DefinitionKeeper::settle(GuestName guest) {
+    auto local = co_await store_.find(guest);
+    if (!local) co_return std::unexpected(local.error());
+    co_return co_await carry_out(guest, plan_definition(facts_of(guest, *local)), *std::move(local));
+}
+
+awaitable<Result<void>> DefinitionKeeper::carry_out(GuestName guest, DefinitionPlan plan, Local local) {
+    if (plan.is_conflict) {
+        const auto* entry = view_.state().directory_entry(guest);
+        const auto why = entry == nullptr
+                             ? std::string("the guest was deleted from the directory meanwhile")
+                             : std::format("version {} of the directory, by {} at {}, is not what it was made from",
+                                           entry->version, entry->change.who, entry->change.at.str());
+        if (auto kept = keep_aside(*local, why); !kept) co_return kept;
+    }
+    switch (plan.step) {
+        case Step::kNothing:
+            break;
+        case Step::kWait:
+            due_.insert(guest);
+            break;
+        case Step::kRemember:
+            known_.set(guest, {view_.state().directory_entry(guest)->version, sha256_text(local->xml), false});
+            break;
+        case Step::kForget:
+            known_.forget(guest);
+            break;
+        case Step::kDefine:
+            co_return co_await define(guest, false);
+        case Step::kReplace:
+            co_return co_await define(guest, true);
+        case Step::kUndefine:
+            co_return co_await undefine(guest);
+        case Step::kPublish:
+            co_return co_await publish(*std::move(local));
+        case Step::kPublishDeletion:
+            co_return co_await publish_deletion(guest);
+    }
+    co_return Result<void>{};
+}
+
+awaitable<Result<void>> DefinitionKeeper::define(GuestName guest, bool replaces) {
+    const auto* found = view_.state().directory_entry(guest);
+    if (found == nullptr) co_return Result<void>{};
+    const auto entry = *found;
+    if (replaces)
+        if (auto removed = co_await store_.undefine(guest); !removed) co_return removed;
+    const auto defined = co_await store_.define(entry.xml, Schema::kTrusted);
+    if (!defined) co_return std::unexpected(defined.error());
+    known_.set(guest, {entry.version, sha256_text(defined->xml), false});
+    tell(guest, std::format("version {} of the directory, by {} at {}, is defined here", entry.version,
+                            entry.change.who, entry.change.at.str()));
+    co_return Result<void>{};
+}
+
+awaitable<Result<void>> DefinitionKeeper::undefine(GuestName guest) {
+    if (auto removed = co_await store_.undefine(guest); !removed) co_return removed;
+    known_.forget(guest);
+    tell(guest, "it is in the directory no more, and undefined here");
+    co_return Result<void>{};
+}
+
+awaitable<Result<std::uint64_t>> DefinitionKeeper::commit(LocalDefinition local, std::optional<std::uint64_t> base,
+                                                          OperatorWord change) {
+    auto definition = parse_domain_xml(local.xml);
+    if (!definition) co_return std::unexpected(definition.error());
+    DefinitionChange wanted{local.name, 0, std::move(definition->record)};
+    wanted.definition.change = std::move(change);
+    std::uint64_t version = 0;
+    const auto committed = co_await view_.commit([&](const ClusterState& state) {
+        const auto* entry = state.directory_entry(local.name);
+        const auto current = entry == nullptr ? 0 : entry->version;
+        wanted.base = base.value_or(current);
+        auto decided = decide_define(state, wanted);
+        version = decided && !decided->writes.empty() ? next_version(state, local.name) : current;
+        return decided;
+    });
+    if (!committed) co_return std::unexpected(committed.error());
+    known_.set(local.name, {version, sha256_text(local.xml), false});
+    save();
+    co_return version;
+}
+
+awaitable<Result<void>> DefinitionKeeper::publish(LocalDefinition local) {
+    const auto guest = local.name;
+    const auto known = known_.find(guest);
+    const auto base = known ? known->version : 0;
+    const auto version = co_await commit(local, base, word_of_virsh(base == 0 ? "define" : "edit"));
+    if (version) {
+        tell(guest, std::format("what was defined here is version {} of the directory", *version));
+        co_return Result<void>{};
+    }
+    const auto code = version.error().code;
+    if (code == ErrorCode::kDefinitionChanged) {
+        due_.insert(guest);
+        poke();
+        co_return Result<void>{};
+    }
+    if (code != ErrorCode::kGuestUuidDiffers && code != ErrorCode::kDefinitionInvalid)
+        co_return std::unexpected(version.error());
+    if (auto kept = keep_aside(local, version.error().what); !kept) co_return kept;
+    if (view_.state().directory_entry(guest) != nullptr) co_return co_await define(guest, false);
+    co_return co_await undefine(guest);
+}
+
+awaitable<Result<void>> DefinitionKeeper::publish_deletion(GuestName guest) {
+    const auto base = known_.find(guest)->version;
+    const auto deleted = co_await view_.commit(
+        [&](const ClusterState& state) { return decide_undefine(state, guest, base, word_of_virsh("undefine")); });
+    if (deleted || deleted.error().code == ErrorCode::kGuestUnknown) {
+        ending_since_.erase(guest);
+        known_.forget(guest);
+        if (deleted) tell(guest, "it was undefined here, and is in the directory no more");
+        co_return Result<void>{};
+    }
+    if (deleted.error().code == ErrorCode::kDefinitionChanged) {
+        due_.insert(guest);
+        poke();
+        co_return Result<void>{};
+    }
+    if (deleted.error().code != ErrorCode::kGuestBusy) co_return std::unexpected(deleted.error());
+    const auto since = ending_since_.try_emplace(guest, clock_.now()).first->second;
+    if (clock_.now() - since < kEndPatience) {
+        due_.insert(guest);
+        co_return Result<void>{};
+    }
+    ending_since_.erase(guest);
+    log::warning(std::format("guest {} was undefined here, and is defined again", guest.str()), deleted.error());
+    co_return co_await define(guest, false);
+}
+
+Result<void> DefinitionKeeper::keep_aside(const LocalDefinition& local, const std::string& why) {
+    const auto kept = kept_.keep(local.name, local.xml, why, seconds_now());
+    if (!kept) return std::unexpected(kept.error());
+    log::warning(std::format("guest {}: what was defined here was not taken", local.name.str()),
+                 Error{ErrorCode::kDefinitionChanged, why, local.name.str(),
+                       std::format("it is kept in {}; ssictl directory conflicts", kept->file.string())});
+    return {};
+}
+
+void DefinitionKeeper::save() {
+    if (const auto saved = known_.save(); !saved)
+        log::warning("an edit that is made while ssid is down may be taken for a conflict", saved.error());
+}
+
+awaitable<Result<std::uint64_t>> DefinitionKeeper::put(std::string xml, std::optional<std::uint64_t> base,
+                                                       OperatorWord change) {
+    const auto guest = guest_named_in(xml);
+    if (!guest) co_return std::unexpected(guest.error());
+    auto held = co_await hold(*guest);
+    if (!held) co_return std::unexpected(held.error());
+    if (const auto* entry = view_.state().directory_entry(*guest)) {
+        auto complete = with_uuid(xml, entry->uuid);
+        if (!complete) co_return std::unexpected(complete.error());
+        xml = *std::move(complete);
+    }
+    if (auto checked = check_base(view_.state(), *guest, base); !checked) co_return std::unexpected(checked.error());
+    const auto before = co_await store_.find(*guest);
+    if (!before) co_return std::unexpected(before.error());
+    auto defined = co_await store_.define(std::move(xml), Schema::kChecked);
+    if (!defined) co_return std::unexpected(defined.error());
+    auto version = co_await commit(*std::move(defined), base, std::move(change));
+    if (!version) co_await put_back(*guest, *before);
+    co_return version;
+}
+
+awaitable<void> DefinitionKeeper::put_back(GuestName guest, Local before) {
+    Result<void> done;
+    if (before)
+        done = (co_await store_.define(before->xml, Schema::kTrusted)).transform([](const auto&) {});
+    else
+        done = co_await store_.undefine(guest);
+    if (!done) log::warning(std::format("guest {} is not defined as it was before", guest.str()), done.error());
+}
+
+awaitable<Result<std::uint64_t>> DefinitionKeeper::adopt(GuestName guest, OperatorWord change) {
+    auto held = co_await hold(guest);
+    if (!held) co_return std::unexpected(held.error());
+    auto local = co_await store_.find(guest);
+    if (!local) co_return std::unexpected(local.error());
+    if (!*local)
+        co_return failure(ErrorCode::kGuestUnknown,
+                          std::format("libvirt on this member defines no guest {}", guest.str()), guest.str(),
+                          "ssictl directory list --not-adopted shows those that can be adopted");
+    if ((*local)->is_active && view_.state().residency(guest) == nullptr)
+        co_return failure(
+            ErrorCode::kGuestBusy,
+            std::format("guest {} runs since before this member was in the cluster, past its doors", guest.str()),
+            guest.str(), "shut it down, adopt it, and start it again");
+    co_return co_await commit(**std::move(local), 0, std::move(change));
+}
+
+std::vector<GuestName> DefinitionKeeper::not_adopted() const {
+    std::vector<GuestName> guests;
+    for (const auto& [guest, known] : known_.all())
+        if (known.version == 0) guests.push_back(guest);
+    return guests;
+}
+
+awaitable<Result<DefinitionKeeper::Hold>> DefinitionKeeper::hold(GuestName guest) {
+    if (!may_work())
+        co_return failure(
+            ErrorCode::kMemberNotJoined,
+            std::format("{} is not Joined with a majority, so the directory was not changed", membership_.own().str()),
+            membership_.own().str(), "ssictl query ssi shows why; wait, or ask another member");
+    const auto deadline = clock_.now() + kHeldPatience;
+    while (held_.contains(guest)) {
+        if (clock_.now() >= deadline)
+            co_return failure(ErrorCode::kTimedOut, std::format("another change of guest {} is under way", guest.str()),
+                              guest.str());
+        co_await clock_.wait_change(poked_, poked_.count(), 100ms);
+    }
+    co_return Hold(*this, std::move(guest));
+}
+
+}  // namespace ssi::cluster

@@ -1,0 +1,40 @@
+#include "daemons/ssid/guests/definition_plan.hpp"
+
+namespace ssi::cluster {
+namespace {
+
+using Step = DefinitionPlan::Step;
+
+DefinitionPlan plan_without_entry(const DefinitionFacts& facts) {
+    const auto& [local, known, entry, is_relocating] = facts;
+    if (!local) return {known ? Step::kForget : Step::kNothing};
+    if (!known) return {Step::kPublish};
+    if (known->version == 0) return {};  // Nobody has adopted it.
+    return {Step::kUndefine, local->digest != known->digest && !known->was_moved};
+}
+
+DefinitionPlan plan_with_entry(const DefinitionFacts& facts) {
+    const auto& [local, known, entry, is_relocating] = facts;
+    const bool is_known = known && known->version > 0;
+    const bool is_newer_here = is_known && known->version == entry->version;
+    if (!local) return {is_newer_here ? Step::kPublishDeletion : Step::kDefine};
+    if (local->digest == entry->digest && local->uuid == entry->uuid) {
+        const bool is_remembered = is_newer_here && known->digest == local->digest && !known->was_moved;
+        return {is_remembered ? Step::kNothing : Step::kRemember};
+    }
+    if (is_known && known->was_moved) return {Step::kDefine};
+    if (is_known && local->digest == known->digest) return {is_newer_here ? Step::kNothing : Step::kDefine};
+    if (is_newer_here) return {Step::kPublish};
+    // From before the cluster, and another guest than the directory's of that name: an administrator has to say which.
+    if (known && known->version == 0 && local->uuid != entry->uuid) return {};
+    return {local->uuid == entry->uuid ? Step::kDefine : Step::kReplace, true};
+}
+
+}  // namespace
+
+DefinitionPlan plan_definition(const DefinitionFacts& facts) {
+    if (facts.is_relocating) return {Step::kWait};
+    return facts.entry ? plan_with_entry(facts) : plan_without_entry(facts);
+}
+
+}  // namespace ssi::cluster

@@ -161,3 +161,47 @@ def test_a_guest_from_before_the_cluster_is_left_alone(admin: Administrator) -> 
     wait(admin, lambda: known_version(admin, "MEMBER3", "g1") == 1, "MEMBER3 to know g1 again")
     assert known_version(admin, "MEMBER3", "old") == 0
     assert definition(admin, "MEMBER3", "old") and not definition(admin, "MEMBER1", "old")
+    assert admin.document("MEMBER3", "directory", "list")["not_adopted"] == ["old"]
+
+    admin.document("MEMBER3", "directory", "adopt", "old")
+    wait(admin, lambda: bool(definition(admin, "MEMBER1", "old")), "old on MEMBER1")
+    assert admin.document("MEMBER3", "directory", "list")["not_adopted"] == []
+
+
+def test_who_puts_a_definition_gets_an_answer_and_the_history_says_who_it_was(admin: Administrator) -> None:
+    first = admin.document("MEMBER1", "directory", "get", "g1")
+    changed = admin.lab.layout.shared / "guests" / "changed.xml"
+    changed.write_text(titled(first["xml"], "put"))
+    put = ("directory", "put", "/srv/ssi-lab/guests/changed.xml")
+    assert "SSI-1050" in admin.ssictl("MEMBER1", *put).stderr, "it is there, and nobody said which version it is for"
+    assert admin.document("MEMBER1", *put, "--base", "1") == {"v": 1, "guest": "g1", "version": 2, "changed": True}
+    wait_title(admin, "g1", "put")
+    edit(admin, "MEMBER2", "g1", "by virsh")
+    wait_title(admin, "g1", "by virsh")
+    changed.write_text(titled(first["xml"], "too late"))
+    assert "SSI-1050" in admin.ssictl("MEMBER1", *put, "--base", "2").stderr
+    wait_title(admin, "g1", "by virsh")
+
+    changed.write_text(first["xml"].replace("</devices>", "<lightbulb/></devices>"))
+    refused = admin.ssictl("MEMBER1", *put, "--base", "3")
+    assert refused.returncode == 1 and "SSI-1051" in refused.stderr and "lightbulb" in refused.stderr
+    wait_title(admin, "g1", "by virsh")
+
+    versions = admin.document("MEMBER3", "directory", "history", "g1")["versions"]
+    assert [(one["version"], one["change"]["who"], one["change"]["at"]) for one in versions[:2]] == [
+        (3, "virsh", "MEMBER2"), (2, "root", "MEMBER1")]
+
+
+def test_a_deleted_guest_comes_back_by_a_rollback(admin: Administrator) -> None:
+    run = admin.start("MEMBER2", "g1")
+    refused = admin.ssictl("MEMBER1", "directory", "delete", "g1", "--yes")
+    assert refused.returncode == 1 and "SSI-1041 guest g1 runs on MEMBER2" in refused.stderr
+    admin.assert_no_tick_lost("g1", run)
+    admin.lab.exec("MEMBER2", "virsh", "destroy", "g1")
+    admin.wait_guest_at("MEMBER1", "g1", None)
+    admin.document("MEMBER1", "directory", "delete", "g1", "--yes")
+    wait_gone(admin, "g1")
+    assert admin.document("MEMBER3", "directory", "rollback", "g1", "1")["version"] == 3
+    for member in ALL:
+        wait(admin, lambda at=member: bool(definition(admin, at, "g1")), f"g1 on {member}")
+    admin.start("MEMBER1", "g1")

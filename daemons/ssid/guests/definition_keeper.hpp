@@ -87,6 +87,8 @@ class DefinitionKeeper {
     [[nodiscard]] bool may_work() const;
     [[nodiscard]] OperatorWord word_of_virsh(std::string why) const;
     Result<void> keep_aside(const LocalDefinition& local, const std::string& why);
+    void remember(const GuestName& guest, std::uint64_t version, const std::string& xml,
+                  const std::string& directory_xml);
     void save();
 
     const Membership& membership_;
@@ -97,12 +99,12 @@ class DefinitionKeeper {
     Clock& clock_;
     Notifier poked_;
 
-    bool is_first_ = false;                 ///< What libvirt has now is from before the cluster.
-    bool looks_at_all_ = true;              ///< Any may differ.
-    std::set<GuestName> due_;               ///< May differ.
-    std::set<GuestName> held_;              ///< put() or adopt() is at work on it.
+    bool is_first_ = false;                       ///< What libvirt has now is from before the cluster.
+    bool looks_at_all_ = true;                    ///< Any may differ.
+    std::set<GuestName> due_;                     ///< May differ.
+    std::set<GuestName> held_;                    ///< put() or adopt() is at work on it.
     std::map<GuestName, BootTime> ending_since_;  ///< Undefined here, and its end not seen yet.
-    std::map<GuestName, BootTime> failed_;  ///< Not tried again before.
+    std::map<GuestName, BootTime> failed_;        ///< Not tried again before.
 };
 
 }  // namespace ssi::cluster

@@ -35,16 +35,16 @@ TEST_F(DefinitionMemory, a_member_that_was_in_no_cluster_has_none) {
 
 TEST_F(DefinitionMemory, what_was_known_is_known_after_a_restart) {
     KnownDefinitions before(file_);
-    before.set(guest("a"), {7, "digest", true});
-    before.set(guest("b \"c\""), {0, "other", false});
-    before.set(guest("gone"), {1, "", false});
+    before.set(guest("a"), {7, "digest", "of the directory", true});
+    before.set(guest("b \"c\""), {0, "other", "", false});
+    before.set(guest("gone"), {1, "", "", false});
     before.forget(guest("gone"));
     ASSERT_TRUE(before.save());
 
     KnownDefinitions after(file_);
     ASSERT_TRUE(after.load());
     EXPECT_EQ(after.all(), before.all());
-    EXPECT_EQ(after.find(guest("a")), (KnownDefinition{7, "digest", true}));
+    EXPECT_EQ(after.find(guest("a")), (KnownDefinition{7, "digest", "of the directory", true}));
     EXPECT_EQ(after.find(guest("gone")), std::nullopt);
 }
 
@@ -53,7 +53,7 @@ TEST_F(DefinitionMemory, a_file_that_is_not_ours_is_an_error_and_changes_nothing
                              R"({"v":1,"guests":{"a/b":{"version":1,"digest":"x"}}})"}) {
         std::ofstream(file_, std::ios::trunc) << text;
         KnownDefinitions known(file_);
-        known.set(guest("a"), {1, "x", false});
+        known.set(guest("a"), {1, "x", "", false});
         EXPECT_FALSE(known.load()) << text;
         EXPECT_EQ(known.all().size(), 1U);
     }

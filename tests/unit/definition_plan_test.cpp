@@ -18,8 +18,9 @@ struct Case {
         facts.local = {uuid, text};
         return *this;
     }
-    Case& known(std::uint64_t version, const std::string& text) {
-        facts.known = KnownDefinition{version, text, false};
+    /// `directory`: what the directory had then; the same, if nothing is said.
+    Case& known(std::uint64_t version, const std::string& text, const std::string& directory = "") {
+        facts.known = KnownDefinition{version, text, directory.empty() ? text : directory, false};
         return *this;
     }
     Case& moved() {
@@ -45,7 +46,8 @@ struct Case {
 TEST(DefinitionPlan, what_is_the_same_everywhere_stays) {
     EXPECT_EQ(Case().step(), Step::kNothing);
     EXPECT_EQ(Case().here("a").known(3, "a").directory(3, "a").step(), Step::kNothing);
-    EXPECT_EQ(Case().here("a of this libvirt").known(3, "a of this libvirt").directory(3, "a").step(), Step::kNothing);
+    EXPECT_EQ(Case().here("a of this libvirt").known(3, "a of this libvirt", "a").directory(3, "a").step(),
+              Step::kNothing);
 }
 
 TEST(DefinitionPlan, what_is_defined_here_goes_into_the_directory) {
@@ -77,6 +79,13 @@ TEST(DefinitionPlan, of_two_edits_the_directory_s_counts_and_the_other_is_kept) 
     EXPECT_EQ(Case().here("b").known(3, "a").step_of_conflict(), Step::kUndefine) << "edited here, deleted elsewhere";
     EXPECT_EQ(Case().here("b").directory(1, "a").step_of_conflict(), Step::kDefine) << "defined at two members";
     EXPECT_EQ(Case().here("b", kOther).directory(1, "a").step_of_conflict(), Step::kReplace);
+}
+
+TEST(DefinitionPlan, what_a_restored_state_has_lost_is_kept) {
+    EXPECT_EQ(Case().here("b").known(5, "b").directory(4, "a").step_of_conflict(), Step::kDefine);
+    EXPECT_EQ(Case().here("b").known(5, "b").directory(5, "other").step_of_conflict(), Step::kDefine)
+        << "the same number, given anew";
+    EXPECT_EQ(Case().known(5, "b").directory(5, "other").step(), Step::kDefine);
 }
 
 TEST(DefinitionPlan, two_equal_edits_are_no_conflict) {

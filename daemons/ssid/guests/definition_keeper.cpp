@@ -80,7 +80,7 @@ awaitable<void> DefinitionKeeper::remember_what_was_here() {
         co_await clock_.sleep(kLookAgain);
         co_return;
     }
-    for (const auto& local : *all) known_.set(local.name, {0, sha256_text(local.xml), false});
+    for (const auto& local : *all) remember(local.name, 0, local.xml, "");
     is_first_ = false;
     save();
 }
@@ -177,7 +177,7 @@ awaitable<Result<void>> DefinitionKeeper::carry_out(GuestName guest, DefinitionP
             due_.insert(guest);
             break;
         case Step::kRemember:
-            known_.set(guest, {view_.state().directory_entry(guest)->version, sha256_text(local->xml), false});
+            remember(guest, view_.state().directory_entry(guest)->version, local->xml, local->xml);
             break;
         case Step::kForget:
             known_.forget(guest);
@@ -204,7 +204,7 @@ awaitable<Result<void>> DefinitionKeeper::define(GuestName guest, bool replaces)
         if (auto removed = co_await store_.undefine(guest); !removed) co_return removed;
     const auto defined = co_await store_.define(entry.xml, Schema::kTrusted);
     if (!defined) co_return std::unexpected(defined.error());
-    known_.set(guest, {entry.version, sha256_text(defined->xml), false});
+    remember(guest, entry.version, defined->xml, entry.xml);
     tell(guest, std::format("version {} of the directory, by {} at {}, is defined here", entry.version,
                             entry.change.who, entry.change.at.str()));
     co_return Result<void>{};
@@ -233,7 +233,7 @@ awaitable<Result<std::uint64_t>> DefinitionKeeper::commit(LocalDefinition local,
         return decided;
     });
     if (!committed) co_return std::unexpected(committed.error());
-    known_.set(local.name, {version, sha256_text(local.xml), false});
+    remember(local.name, version, local.xml, local.xml);
     save();
     co_return version;
 }
@@ -293,6 +293,11 @@ Result<void> DefinitionKeeper::keep_aside(const LocalDefinition& local, const st
                  Error{ErrorCode::kDefinitionChanged, why, local.name.str(),
                        std::format("it is kept in {}; ssictl directory conflicts", kept->file.string())});
     return {};
+}
+
+void DefinitionKeeper::remember(const GuestName& guest, std::uint64_t version, const std::string& xml,
+                                const std::string& directory_xml) {
+    known_.set(guest, {version, sha256_text(xml), sha256_text(directory_xml), false});
 }
 
 void DefinitionKeeper::save() {

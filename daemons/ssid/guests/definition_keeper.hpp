@@ -87,6 +87,8 @@ class DefinitionKeeper {
     [[nodiscard]] bool may_work() const;
     [[nodiscard]] OperatorWord word_of_virsh(std::string why) const;
     Result<void> keep_aside(const LocalDefinition& local, const std::string& why);
+    void remember(const GuestName& guest, std::uint64_t version, const std::string& xml,
+                  const std::string& directory_xml);
     void save();
 
     const Membership& membership_;

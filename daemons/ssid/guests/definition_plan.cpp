@@ -16,15 +16,17 @@ DefinitionPlan plan_without_entry(const DefinitionFacts& facts) {
 DefinitionPlan plan_with_entry(const DefinitionFacts& facts) {
     const auto& [local, known, entry, is_relocating] = facts;
     const bool is_known = known && known->version > 0;
-    const bool is_newer_here = is_known && known->version == entry->version;
-    if (!local) return {is_newer_here ? Step::kPublishDeletion : Step::kDefine};
+    const bool is_current = is_known && known->version == entry->version && known->directory_digest == entry->digest;
+    // What was the newest there is not in it any more: it was taken from a copy.
+    const bool went_back = is_known && !is_current && known->version >= entry->version;
+    if (!local) return {is_current ? Step::kPublishDeletion : Step::kDefine};
     if (local->digest == entry->digest && local->uuid == entry->uuid) {
-        const bool is_remembered = is_newer_here && known->digest == local->digest && !known->was_moved;
+        const bool is_remembered = is_current && known->digest == local->digest && !known->was_moved;
         return {is_remembered ? Step::kNothing : Step::kRemember};
     }
-    if (is_known && known->was_moved) return {Step::kDefine};
-    if (is_known && local->digest == known->digest) return {is_newer_here ? Step::kNothing : Step::kDefine};
-    if (is_newer_here) return {Step::kPublish};
+    if (is_known && known->was_moved) return {Step::kDefine, went_back};
+    if (is_known && local->digest == known->digest) return {is_current ? Step::kNothing : Step::kDefine, went_back};
+    if (is_current) return {Step::kPublish};
     // From before the cluster, and another guest than the directory's of that name: an administrator has to say which.
     if (known && known->version == 0 && local->uuid != entry->uuid) return {};
     return {local->uuid == entry->uuid ? Step::kDefine : Step::kReplace, true};

@@ -16,6 +16,9 @@ struct KnownDefinition {
     /// Of the directory; 0: it was in libvirt before this member was in a cluster, and nobody has adopted it yet.
     std::uint64_t version = 0;
     std::string digest;  ///< Of libvirt's text of it.
+    /// Of the directory's. The same number may come to mean another text, when the cluster's state had to be taken from
+    /// a copy.
+    std::string directory_digest = {};
     /// It came or went in a relocation since: what libvirt has is nobody's edit.
     bool was_moved = false;
     friend bool operator==(const KnownDefinition&, const KnownDefinition&) = default;

@@ -16,7 +16,8 @@ Result<KnownDefinition> read_known(const json::Object& object) {
     if (!version) return std::unexpected(version.error());
     auto digest = json::text(object, "digest");
     if (!digest) return std::unexpected(digest.error());
-    return KnownDefinition{*version, *std::move(digest), json::boolean_or(object, "was_moved", false)};
+    return KnownDefinition{*version, *std::move(digest), json::text_or(object, "directory_digest", ""),
+                           json::boolean_or(object, "was_moved", false)};
 }
 
 }  // namespace

@@ -98,7 +98,10 @@ TEST_F(DirectoryRules, a_deletion_is_a_version_too_and_later_ones_go_on_from_it)
     EXPECT_EQ(version("a"), 0U);
     ASSERT_NE(at_.state().deletion(guest("a")), nullptr);
     EXPECT_EQ(at_.state().deletion(guest("a"))->version, 2U);
-    EXPECT_EQ(refused_deletion("a", 0), ErrorCode::kGuestUnknown);
+    EXPECT_EQ(refused_deletion("a", 1), ErrorCode{}) << "its own commit, whose answer was lost";
+    auto another = kWord;
+    another.who = "another";
+    EXPECT_EQ(decide_undefine(at_.state(), guest("a"), 0, another).error().code, ErrorCode::kGuestUnknown);
 
     EXPECT_EQ(refusal(change("a", 1, "<edit of what was deleted/>")), ErrorCode::kDefinitionChanged);
     EXPECT_TRUE(define("a", 0, "<anew/>"));

@@ -1,6 +1,5 @@
 #include "daemons/ssid/guests/definition_keeper.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <format>
 #include <ranges>
@@ -124,23 +123,33 @@ awaitable<void> DefinitionKeeper::settle_all() {
             co_return;
         }
     find_differences();
-    const auto now = clock_.now();
-    std::erase_if(failed_, [&](const auto& failed) { return failed.second <= now; });
-    std::set<GuestName> batch;
-    std::ranges::copy_if(due_, std::inserter(batch, batch.end()),
-                         [&](const GuestName& guest) { return !failed_.contains(guest) && !held_.contains(guest); });
-    for (const auto& guest : batch) due_.erase(guest);
-    for (const auto& guest : batch) {
+    for (const auto& guest : std::exchange(due_, {})) {
+        const auto failed = failures_.find(guest);
+        const bool waits = failed != failures_.end() && clock_.now() < failed->second.again;
+        if (waits || held_.contains(guest)) {
+            due_.insert(guest);
+            continue;
+        }
         held_.insert(guest);
         const auto settled = co_await settle(guest);
         held_.erase(guest);
-        if (settled) continue;
-        log::warning(std::format("guest {}: its definition here is not the directory's yet", guest.str()),
-                     settled.error());
-        failed_[guest] = clock_.now() + kFailedAgain;
-        due_.insert(guest);
+        note(guest, settled);
     }
     save();
+}
+
+/// One that goes on failing is told once.
+void DefinitionKeeper::note(const GuestName& guest, const Result<void>& settled) {
+    if (settled) {
+        failures_.erase(guest);
+        return;
+    }
+    auto& failure = failures_[guest];
+    if (std::exchange(failure.what, settled.error().what) != settled.error().what)
+        log::warning(std::format("guest {}: its definition here is not the directory's yet", guest.str()),
+                     settled.error());
+    failure.again = clock_.now() + kFailedAgain;
+    due_.insert(guest);
 }
 
 DefinitionFacts DefinitionKeeper::facts_of(const GuestName& guest, const Local& local) const {
@@ -170,6 +179,7 @@ awaitable<Result<void>> DefinitionKeeper::carry_out(GuestName guest, DefinitionP
                                            entry->version, entry->change.who, entry->change.at.str());
         if (auto kept = keep_aside(*local, why); !kept) co_return kept;
     }
+    if (plan.step != Step::kPublishDeletion) ending_since_.erase(guest);
     switch (plan.step) {
         case Step::kNothing:
             break;
@@ -262,8 +272,9 @@ awaitable<Result<void>> DefinitionKeeper::publish(LocalDefinition local) {
 
 awaitable<Result<void>> DefinitionKeeper::publish_deletion(GuestName guest) {
     const auto base = known_.find(guest)->version;
-    const auto deleted = co_await view_.commit(
-        [&](const ClusterState& state) { return decide_undefine(state, guest, base, word_of_virsh("undefine")); });
+    const auto said = word_of_virsh("undefine");
+    const auto deleted =
+        co_await view_.commit([&](const ClusterState& state) { return decide_undefine(state, guest, base, said); });
     if (deleted || deleted.error().code == ErrorCode::kGuestUnknown) {
         ending_since_.erase(guest);
         known_.forget(guest);

@@ -83,6 +83,7 @@ class DefinitionKeeper {
                                                          OperatorWord change);
     boost::asio::awaitable<void> put_back(GuestName guest, Local before);
 
+    void note(const GuestName& guest, const Result<void>& settled);
     [[nodiscard]] DefinitionFacts facts_of(const GuestName& guest, const Local& local) const;
     [[nodiscard]] bool may_work() const;
     [[nodiscard]] OperatorWord word_of_virsh(std::string why) const;
@@ -102,9 +103,13 @@ class DefinitionKeeper {
     bool is_first_ = false;                       ///< What libvirt has now is from before the cluster.
     bool looks_at_all_ = true;                    ///< Any may differ.
     std::set<GuestName> due_;                     ///< May differ.
-    std::set<GuestName> held_;                    ///< put() or adopt() is at work on it.
+    std::set<GuestName> held_;                    ///< Somebody is at work on it.
     std::map<GuestName, BootTime> ending_since_;  ///< Undefined here, and its end not seen yet.
-    std::map<GuestName, BootTime> failed_;        ///< Not tried again before.
+    struct Failure {
+        std::string what;
+        BootTime again;  ///< Not tried before.
+    };
+    std::map<GuestName, Failure> failures_;
 };
 
 }  // namespace ssi::cluster

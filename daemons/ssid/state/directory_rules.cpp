@@ -100,6 +100,9 @@ Result<Transaction> decide_define(const ClusterState& state, const DefinitionCha
 Result<Transaction> decide_undefine(const ClusterState& state, const GuestName& guest, std::uint64_t base,
                                     const OperatorWord& change) {
     const auto* entry = state.directory_entry(guest);
+    // Its own commit, whose answer was lost.
+    const auto* done = state.deletion(guest);
+    if (entry == nullptr && done != nullptr && done->change == change) return Transaction{};
     if (entry == nullptr && base == 0)
         return failure(ErrorCode::kGuestUnknown, std::format("guest {} is not in the directory", guest.str()),
                        guest.str(), "ssictl directory list shows what is");

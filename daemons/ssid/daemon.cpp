@@ -184,7 +184,7 @@ Result<void> Daemon::Parts::open() {
         watch.look(view.state(), clock.now());
         fencing.consider();
         if (!config.pdr.device.empty()) spawn(lone.step());
-        if (verdicts) spawn(verdicts->settle());
+        if (verdicts && membership.life()) spawn(verdicts->settle());
     };
     guard.on_event = [this](const GuardEvent&) { guests.poke(); };
     guard.on_connected = [this] {
@@ -299,8 +299,8 @@ std::optional<VoterKeeper::Facts> Daemon::Parts::voter_facts() {
 void Daemon::Parts::open_witness() {
     witness.emplace(config, membership.own(), *unit_control, clock, executor);
     if (witness->volume())
-        verdicts.emplace(config.find(membership.own())->slot, witness->volume(), membership, watch, pdr, view, clock,
-                         executor, config.timing.lease + config.timing.beat);
+        verdicts.emplace(*config.find(membership.own()), witness->volume(), watch, pdr, view, clock, executor,
+                         config.timing.lease + config.timing.beat);
     witness_facts.emplace(
         WitnessFacts::Sources{config, membership, watch, pdr, view, engine, *voters, clock, executor});
     witness_facts->serve(*witness, verdicts ? &*verdicts : nullptr);

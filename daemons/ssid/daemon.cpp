@@ -172,7 +172,8 @@ Result<void> Daemon::Parts::open() {
         watch.look(view.state(), clock.now());
         fencing.consider();
         if (!config.pdr.device.empty()) spawn(lone.step());
-        if (auto* verdicts = engine_parts->verdicts()) spawn(verdicts->settle());
+        if (auto* verdicts = engine_parts->verdicts(); verdicts != nullptr && membership.life())
+            spawn(verdicts->settle());
     };
     guard.on_event = [this](const GuardEvent&) { guests.poke(); };
     guard.on_connected = [this] {

@@ -17,9 +17,8 @@ std::optional<RecordedVerdicts> verdicts_on(const std::shared_ptr<WitnessVolume>
                                             const EngineParts::Sources& of) {
     if (!volume) return std::nullopt;
     const auto& timing = of.config.timing;
-    return std::optional<RecordedVerdicts>(std::in_place, of.config.find(of.membership.own())->slot, volume,
-                                           of.membership, of.watch, of.pdr, of.view, of.clock, of.executor,
-                                           timing.lease + timing.beat);
+    return std::optional<RecordedVerdicts>(std::in_place, *of.config.find(of.membership.own()), volume, of.watch,
+                                           of.pdr, of.view, of.clock, of.executor, timing.lease + timing.beat);
 }
 
 }  // namespace

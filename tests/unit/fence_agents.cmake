@@ -1,3 +1,4 @@
 ssi_unit_test(fence_agents_test agent_program_test.cpp fence_chain_test.cpp reservation_fence_test.cpp
     reserved_volume_test.cpp switch_off_test.cpp LIBS ssi_fence_agents ssi_scsi_target)
 ssi_unit_test(reservation_keeper_test reservation_keeper_test.cpp LIBS ssi_reservation_keeper ssi_scsi_target)
+ssi_unit_test(recorded_verdicts_test recorded_verdicts_test.cpp LIBS ssi_recorded_verdicts)

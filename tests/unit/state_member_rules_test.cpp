@@ -290,6 +290,17 @@ TEST_F(WatchingWithPdr, who_is_not_heard_but_moves_its_slot_is_not_silent_R4) {
     EXPECT_EQ(both_.silent(), std::set{member("MEMBER2")});
 }
 
+TEST_F(WatchingWithPdr, of_a_refused_member_the_slot_alone_says_whether_it_is_there_SAFETY_15) {
+    at_.down("MEMBER2");
+    ASSERT_TRUE(at_.commit(decide_isolated(at_.state(), member("MEMBER2"), "another file")));
+    pass(4000ms, {"MEMBER3"}, {others_});
+    EXPECT_FALSE(both_.may_be_set_down(at_.state(), member("MEMBER2"), now_));
+    EXPECT_FALSE(both_.may_be_set_down(at_.state(), member("MEMBER3"), now_)) << "of all others both";
+    pass(3000ms, {"MEMBER3"}, {{"MEMBER3"}});
+    EXPECT_TRUE(both_.may_be_set_down(at_.state(), member("MEMBER2"), now_));
+    EXPECT_FALSE(both_.stands_still(at_.state(), member("MEMBER2"), now_)) << "as far as fencing is concerned";
+}
+
 TEST_F(WatchingWithPdr, three_beats_without_either_sign_are_enough_to_fence_SAFETY_14) {
     pass(2000ms, others_, {others_});
     pass(1000ms, {"MEMBER3"}, {{"MEMBER3"}});

@@ -237,7 +237,7 @@ Administration::Answer Administration::member_set_down(std::string member) {
     }
     auto committed = co_await view_.commit([&](const ClusterState& state) {
         // Not seen to stand still for long enough is as good as moving (SAFETY 15).
-        const bool moving = *name == membership_.own() || !watch_.stands_still(state, *name, clock_.now());
+        const bool moving = *name == membership_.own() || !watch_.may_be_set_down(state, *name, clock_.now());
         return decide_set_down(state, *name, moving);
     });
     if (!committed) co_return std::unexpected(committed.error());

@@ -39,12 +39,12 @@ Result<pdr::Verdicts> with_verdict(const MemberName& target, std::uint64_t count
 
 }  // namespace
 
-RecordedVerdicts::RecordedVerdicts(MemberSlot own, std::shared_ptr<WitnessVolume> volume, Membership& membership,
+RecordedVerdicts::RecordedVerdicts(const MemberConfig& own, std::shared_ptr<WitnessVolume> volume,
                                    const PeerWatch& watch, const PdrWatch& pdr, ClusterView& view, Clock& clock,
                                    boost::asio::any_io_executor executor, std::chrono::milliseconds still)
-    : own_(own),
+    : own_(own.name),
+      slot_(own.slot),
       volume_(std::move(volume)),
-      membership_(membership),
       watch_(watch),
       pdr_(pdr),
       view_(view),
@@ -56,7 +56,7 @@ std::vector<pdr::Verdict> RecordedVerdicts::ours() const {
     std::vector<pdr::Verdict> ours;
     if (!pdr_.last()) return ours;
     for (const auto& [by, verdict] : pdr_.last()->verdicts)
-        if (by == own_) ours.push_back(verdict);
+        if (by == slot_) ours.push_back(verdict);
     return ours;
 }
 
@@ -84,7 +84,7 @@ awaitable<Result<void>> RecordedVerdicts::record(MemberName target, pdr::ProofKi
     if (slot == nullptr && pdr_.is_readable(clock_.now()))
         co_return failure(ErrorCode::kMemberUnknown, std::format("{} never wrote to the PDR", target.str()),
                           target.str(), "it can be declared dead only with a majority: ssictl query ssi");
-    if (slot == nullptr || target == membership_.own() || !pdr_.stands_still(target, clock_.now(), still_))
+    if (slot == nullptr || target == own_ || !pdr_.stands_still(target, clock_.now(), still_))
         co_return is_alive(target);
     auto add = [target, counter = slot->counter, proof](WitnessVolume::Findings found) {
         return with_verdict(target, counter, proof, std::move(found));
@@ -98,7 +98,7 @@ awaitable<Result<void>> RecordedVerdicts::record(MemberName target, pdr::ProofKi
 }
 
 awaitable<void> RecordedVerdicts::settle() {
-    if (!membership_.life() || std::exchange(under_way_, true)) co_return;
+    if (std::exchange(under_way_, true)) co_return;
     for (const auto& verdict : ours())
         if (auto done = co_await settle_one(verdict); !done)
             log::warning("a verdict that was recorded on the PDR is not committed yet", done.error());
@@ -120,7 +120,7 @@ awaitable<Result<void>> RecordedVerdicts::settle_one(pdr::Verdict verdict) {
     }
     if (is_over) co_return Result<void>{};
     if (!watch_.stands_still(view_.state(), target, clock_.now())) co_return Result<void>{};
-    co_return co_await view_.commit([&, why = words(verdict, membership_.own())](const ClusterState& state) {
+    co_return co_await view_.commit([&, why = words(verdict, own_)](const ClusterState& state) {
         const bool moves = state.member(target)->incarnation != life.incarnation ||
                            !watch_.stands_still(state, target, clock_.now()) || has_moved(verdict);
         return decide_set_down(state, target, moves, why);

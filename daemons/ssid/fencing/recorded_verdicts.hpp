@@ -7,7 +7,7 @@
 #include <string>
 
 #include "daemons/ssid/engine/witness_volume.hpp"
-#include "daemons/ssid/membership/membership.hpp"
+#include "daemons/ssid/membership/cluster_view.hpp"
 #include "daemons/ssid/membership/peer_watch.hpp"
 #include "lib/common/blocking_calls.hpp"
 
@@ -17,9 +17,9 @@ namespace ssi::cluster {
 class RecordedVerdicts {
   public:
     /// `still`: how long a slot has to stand still before its member may be recorded as dead.
-    RecordedVerdicts(MemberSlot own, std::shared_ptr<WitnessVolume> volume, Membership& membership,
-                     const PeerWatch& watch, const PdrWatch& pdr, ClusterView& view, Clock& clock,
-                     boost::asio::any_io_executor executor, std::chrono::milliseconds still);
+    RecordedVerdicts(const MemberConfig& own, std::shared_ptr<WitnessVolume> volume, const PeerWatch& watch,
+                     const PdrWatch& pdr, ClusterView& view, Clock& clock, boost::asio::any_io_executor executor,
+                     std::chrono::milliseconds still);
 
     /// This member has recorded that the holder of this lock is off, and since then neither its slot nor the run of the
     /// lock has moved: one that boots anew begins with either, and the slot may have been read before that.
@@ -27,8 +27,8 @@ class RecordedVerdicts {
     /// Returns when it is on the volume. Errors: kMemberAlive (its slot moves, or was not watched for long enough),
     /// kMemberUnknown (it never wrote to the PDR), those of the PDR, kTimedOut.
     boost::asio::awaitable<Result<void>> record(MemberName target, pdr::ProofKind proof);
-    /// Commits what was recorded, and forgets what is void, or whose member has booted. After each committed beat; one
-    /// that finds another under way does nothing.
+    /// Commits what was recorded, and forgets what is void, or whose member has booted. After each committed beat of a
+    /// member; one that finds another under way does nothing.
     boost::asio::awaitable<void> settle();
 
   private:
@@ -38,9 +38,9 @@ class RecordedVerdicts {
     boost::asio::awaitable<Result<void>> forget(MemberName target);
     boost::asio::awaitable<Result<void>> change(std::string what, WitnessVolume::VerdictChange change);
 
-    MemberSlot own_;
+    MemberName own_;
+    MemberSlot slot_;
     std::shared_ptr<WitnessVolume> volume_;
-    Membership& membership_;
     const PeerWatch& watch_;
     const PdrWatch& pdr_;
     ClusterView& view_;

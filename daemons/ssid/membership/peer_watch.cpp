@@ -76,6 +76,12 @@ bool PeerWatch::stands_still(const ClusterState& state, const MemberName& member
            still_for(sign->second, silence_, now) && (pdr_ == nullptr || !pdr_->moves(member, now));
 }
 
+bool PeerWatch::may_be_set_down(const ClusterState& state, const MemberName& member, BootTime now) const {
+    const auto* record = state.member(member);
+    if (record == nullptr || record->state != MemberState::kIsolated) return stands_still(state, member, now);
+    return is_awake(now) && (pdr_ == nullptr || !pdr_->moves(member, now));
+}
+
 bool PeerWatch::unheard_for(const MemberName& member, Revision alive, std::chrono::milliseconds time,
                             BootTime now) const {
     const auto sign = signs_.find(member);

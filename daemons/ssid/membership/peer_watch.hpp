@@ -37,9 +37,11 @@ class PeerWatch {
     /// Time since the sign of a member last changed in our eyes; none if it never did.
     [[nodiscard]] std::optional<std::chrono::milliseconds> age(const MemberName& member, BootTime now) const;
     /// We watched it for `silence` with the majority, and it did not move, nor has it in this state, nor does its slot
-    /// on the PDR: what an operator's word needs (SAFETY 15). Asked inside the decision, whose repetition may see a
-    /// newer state than our last look.
+    /// on the PDR (SAFETY 15). Asked inside the decision, whose repetition may see a newer state than our last look.
     [[nodiscard]] bool stands_still(const ClusterState& state, const MemberName& member, BootTime now) const;
+    /// What an operator's word needs: that. Of one that was refused (Isolated), which has no sign in the engine and
+    /// runs nothing, the slot alone counts.
+    [[nodiscard]] bool may_be_set_down(const ClusterState& state, const MemberName& member, BootTime now) const;
     /// Its sign in the engine stood at `alive` for all of `time` while ours moved on.
     [[nodiscard]] bool unheard_for(const MemberName& member, Revision alive, std::chrono::milliseconds time,
                                    BootTime now) const;

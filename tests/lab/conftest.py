@@ -11,6 +11,7 @@ SSI_LAB_MEMBERS, SSI_LAB_LINKS change the size of lab and bare_lab.
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,8 @@ _SESSION = f"t{os.getpid()}"
 
 def pytest_configure(config: pytest.Config) -> None:
     # Told to end (scripts/test does so when time is up), take the clusters down as at Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if threading.current_thread() is threading.main_thread():  # pytest-xdist may have taken another for its worker
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not hasattr(config, "workerinput"):  # once, by whom pytest-xdist's workers belong to
         take_down_orphans("t")
     config.addinivalue_line("markers", "lab: needs root and a cluster of containers on this machine")

@@ -49,9 +49,10 @@ Result<void> KnownDefinitions::save() {
     if (!is_changed_) return {};
     json::Object guests;
     for (const auto& [guest, known] : known_)
-        guests.emplace(
-            guest.str(),
-            json::Object{{"version", known.version}, {"digest", known.digest}, {"was_moved", known.was_moved}});
+        guests.emplace(guest.str(), json::Object{{"version", known.version},
+                                                 {"digest", known.digest},
+                                                 {"directory_digest", known.directory_digest},
+                                                 {"was_moved", known.was_moved}});
     const json::Object object{{"v", 1}, {"guests", std::move(guests)}};
     if (auto written = write_durably(file_, boost::json::serialize(object)); !written) return written;
     is_changed_ = false;

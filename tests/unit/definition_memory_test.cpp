@@ -73,7 +73,7 @@ TEST_F(DefinitionMemory, an_edit_that_was_not_taken_can_be_read_again) {
     const auto all = kept.all();
     ASSERT_TRUE(all);
     EXPECT_EQ(*all, (std::vector{*second, *first}));
-    EXPECT_EQ(all->back().why, "version 4 - - by root at MEMBER2- -");
+    EXPECT_EQ(all->back().why, "version 4 -  by root at MEMBER2- ");
     EXPECT_EQ(std::filesystem::status(directory_.path() / "conflicts").permissions(),
               std::filesystem::perms::owner_all);
 }

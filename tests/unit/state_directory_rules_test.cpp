@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <format>
+
 #include "daemons/ssid/state/directory_rules.hpp"
 #include "daemons/ssid/state/record_keys.hpp"
 #include "tests/unit/state_builder.hpp"

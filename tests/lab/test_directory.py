@@ -119,6 +119,15 @@ def test_an_edit_that_was_made_while_ssid_was_down_is_found_afterwards(admin: Ad
     wait_title(admin, "g1", "meanwhile")
 
 
+def test_a_definition_that_libvirt_has_lost_comes_back_and_is_lost_for_nobody(admin: Administrator) -> None:
+    stop_ssid(admin, "MEMBER3")
+    admin.lab.exec("MEMBER3", "sh", "-c", "systemctl stop libvirtd.service; rm /etc/libvirt/qemu/g1.xml; "
+                   "systemctl start libvirtd.service", timeout=60)
+    start_ssid(admin, "MEMBER3")
+    wait(admin, lambda: bool(definition(admin, "MEMBER3", "g1")), "g1 on MEMBER3")
+    assert definition(admin, "MEMBER1", "g1")
+
+
 def test_of_two_edits_the_directory_s_counts_and_the_other_is_kept(admin: Administrator) -> None:
     stop_ssid(admin, "MEMBER3")
     edit(admin, "MEMBER3", "g1", "loses")

@@ -23,6 +23,10 @@ struct Case {
         facts.known = KnownDefinition{version, text, directory.empty() ? text : directory, false};
         return *this;
     }
+    Case& undefined() {
+        facts.was_undefined = true;
+        return *this;
+    }
     Case& moved() {
         facts.known->was_moved = true;
         return *this;
@@ -59,13 +63,18 @@ TEST(DefinitionPlan, an_edit_here_is_the_next_version) {
 }
 
 TEST(DefinitionPlan, what_is_undefined_here_leaves_the_directory) {
-    EXPECT_EQ(Case().known(3, "a").directory(3, "a").step(), Step::kPublishDeletion);
+    EXPECT_EQ(Case().known(3, "a").directory(3, "a").undefined().step(), Step::kPublishDeletion);
+}
+
+TEST(DefinitionPlan, what_nobody_undefined_and_libvirt_has_not_is_defined_again) {
+    EXPECT_EQ(Case().known(3, "a").directory(3, "a").step(), Step::kDefine)
+        << "a libvirt that cannot read its files must not delete the cluster's guests";
 }
 
 TEST(DefinitionPlan, what_changed_in_the_directory_is_defined_here) {
     EXPECT_EQ(Case().directory(1, "a").step(), Step::kDefine);
     EXPECT_EQ(Case().here("a").known(3, "a").directory(4, "b").step(), Step::kDefine);
-    EXPECT_EQ(Case().known(3, "a").directory(4, "b").step(), Step::kDefine)
+    EXPECT_EQ(Case().known(3, "a").directory(4, "b").undefined().step(), Step::kDefine)
         << "undefined here, edited elsewhere: the edit counts, nobody loses it";
 }
 

@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <format>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "tests/unit/coroutines.hpp"
@@ -125,27 +126,29 @@ TEST_F(LibvirtDefinitionsTest, another_guest_of_the_name_is_refused) {
 class LibvirtDefinitionEventsTest : public LibvirtDefinitionsTest {
   protected:
     void SetUp() override {
-        definitions_.on_change = [this](std::optional<GuestName> guest) { said_.push_back(std::move(guest)); };
+        definitions_.on_defined = [this](const GuestName& guest) { said_.push_back("defined " + guest.str()); };
+        definitions_.on_undefined = [this](const GuestName& guest) { said_.push_back("undefined " + guest.str()); };
+        definitions_.on_unknown = [this] { said_.emplace_back("unknown"); };
         asio::co_spawn(io_, definitions_.follow(), [](std::exception_ptr) {});
         ASSERT_TRUE(run_until(io_, [this] { return !said_.empty(); }));
     }
-    std::vector<std::optional<GuestName>> said_;
+    std::vector<std::string> said_;
 };
 
 TEST_F(LibvirtDefinitionEventsTest, once_connected_any_may_have_changed) {
-    EXPECT_EQ(said_, (std::vector<std::optional<GuestName>>{std::nullopt}));
+    EXPECT_EQ(said_, std::vector<std::string>{"unknown"});
 }
 
 TEST_F(LibvirtDefinitionEventsTest, each_change_names_its_guest_by_whomever_it_is) {
     const auto domain = virDomainDefineXML(connection_, domain_xml("linux01").c_str());
     ASSERT_NE(domain, nullptr);
     EXPECT_TRUE(run_until(io_, [this] { return said_.size() > 1; }));
-    EXPECT_EQ(said_.back(), name("linux01"));
+    EXPECT_EQ(said_.back(), "defined linux01");
     said_.clear();
     virDomainUndefine(domain);
     virDomainFree(domain);
     EXPECT_TRUE(run_until(io_, [this] { return !said_.empty(); }));
-    EXPECT_EQ(said_.back(), name("linux01"));
+    EXPECT_EQ(said_.back(), "undefined linux01");
 }
 
 TEST_F(LibvirtDefinitionEventsTest, start_and_end_of_a_guest_are_no_change) {

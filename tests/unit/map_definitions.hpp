@@ -26,11 +26,11 @@ class MapDefinitions final : public cluster::DefinitionStore {
         if (!parsed) co_return failure(ErrorCode::kDefinitionInvalid, parsed.error().what);
         auto& kept = definitions[parsed->name];
         kept = {parsed->name, parsed->record.uuid, std::move(xml), kept.is_active};
-        on_change(parsed->name);
+        on_defined(parsed->name);
         co_return kept;
     }
     boost::asio::awaitable<Result<void>> undefine(GuestName guest) override {
-        if (definitions.erase(guest) > 0) on_change(guest);
+        if (definitions.erase(guest) > 0) on_undefined(guest);
         co_return Result<void>{};
     }
 

@@ -41,11 +41,20 @@ DefinitionKeeper::DefinitionKeeper(const Membership& membership, ClusterView& vi
       kept_(places.kept),
       clock_(clock),
       poked_(executor) {
-    store_.on_change = [this](const std::optional<GuestName>& guest) {
-        if (guest)
-            due_.insert(*guest);
-        else
-            looks_at_all_ = true;
+    const auto look_at = [this](const GuestName& guest) {
+        due_.insert(guest);
+        poke();
+    };
+    store_.on_defined = [this, look_at](const GuestName& guest) {
+        undefined_.erase(guest);
+        look_at(guest);
+    };
+    store_.on_undefined = [this, look_at](const GuestName& guest) {
+        undefined_.insert(guest);
+        look_at(guest);
+    };
+    store_.on_unknown = [this] {
+        looks_at_all_ = true;
         poke();
     };
 }
@@ -157,6 +166,7 @@ DefinitionFacts DefinitionKeeper::facts_of(const GuestName& guest, const Local& 
     DefinitionFacts facts;
     if (local) facts.local = {local->uuid, sha256_text(local->xml)};
     facts.known = known_.find(guest);
+    facts.was_undefined = undefined_.contains(guest);
     if (const auto* entry = state.directory_entry(guest))
         facts.entry = {entry->uuid, sha256_text(entry->xml), entry->version};
     if (const auto* residency = state.residency(guest); residency != nullptr && residency->relocation)
@@ -179,7 +189,10 @@ awaitable<Result<void>> DefinitionKeeper::carry_out(GuestName guest, DefinitionP
                                            entry->version, entry->change.who, entry->change.at.str());
         if (auto kept = keep_aside(*local, why); !kept) co_return kept;
     }
-    if (plan.step != Step::kPublishDeletion) ending_since_.erase(guest);
+    if (plan.step != Step::kPublishDeletion && plan.step != Step::kWait) {
+        ending_since_.erase(guest);
+        undefined_.erase(guest);
+    }
     switch (plan.step) {
         case Step::kNothing:
             break;
@@ -277,6 +290,7 @@ awaitable<Result<void>> DefinitionKeeper::publish_deletion(GuestName guest) {
         co_await view_.commit([&](const ClusterState& state) { return decide_undefine(state, guest, base, said); });
     if (deleted || deleted.error().code == ErrorCode::kGuestUnknown) {
         ending_since_.erase(guest);
+        undefined_.erase(guest);
         known_.forget(guest);
         if (deleted) tell(guest, "it was undefined here, and is in the directory no more");
         co_return Result<void>{};
@@ -293,13 +307,18 @@ awaitable<Result<void>> DefinitionKeeper::publish_deletion(GuestName guest) {
         co_return Result<void>{};
     }
     ending_since_.erase(guest);
+    undefined_.erase(guest);
     log::warning(std::format("guest {} was undefined here, and is defined again", guest.str()), deleted.error());
     co_return co_await define(guest, false);
 }
 
 Result<void> DefinitionKeeper::keep_aside(const LocalDefinition& local, const std::string& why) {
+    // What comes after it may fail, and is tried again.
+    auto digest = sha256_text(local.xml);
+    if (const auto before = aside_.find(local.name); before != aside_.end() && before->second == digest) return {};
     const auto kept = kept_.keep(local.name, local.xml, why, seconds_now());
     if (!kept) return std::unexpected(kept.error());
+    aside_[local.name] = std::move(digest);
     log::warning(std::format("guest {}: what was defined here was not taken", local.name.str()),
                  Error{ErrorCode::kDefinitionChanged, why, local.name.str(),
                        std::format("it is kept in {}; ssictl directory conflicts", kept->file.string())});

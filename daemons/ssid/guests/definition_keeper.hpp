@@ -104,6 +104,8 @@ class DefinitionKeeper {
     bool looks_at_all_ = true;                    ///< Any may differ.
     std::set<GuestName> due_;                     ///< May differ.
     std::set<GuestName> held_;                    ///< Somebody is at work on it.
+    std::set<GuestName> undefined_;               ///< By somebody, here, and not settled yet.
+    std::map<GuestName, std::string> aside_;      ///< Digest of what was kept aside last.
     std::map<GuestName, BootTime> ending_since_;  ///< Undefined here, and its end not seen yet.
     struct Failure {
         std::string what;

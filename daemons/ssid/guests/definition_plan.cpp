@@ -6,7 +6,8 @@ namespace {
 using Step = DefinitionPlan::Step;
 
 DefinitionPlan plan_without_entry(const DefinitionFacts& facts) {
-    const auto& [local, known, entry, is_relocating] = facts;
+    const auto& local = facts.local;
+    const auto& known = facts.known;
     if (!local) return {known ? Step::kForget : Step::kNothing};
     if (!known) return {Step::kPublish};
     if (known->version == 0) return {};  // Nobody has adopted it.
@@ -14,12 +15,15 @@ DefinitionPlan plan_without_entry(const DefinitionFacts& facts) {
 }
 
 DefinitionPlan plan_with_entry(const DefinitionFacts& facts) {
-    const auto& [local, known, entry, is_relocating] = facts;
+    const auto& local = facts.local;
+    const auto& known = facts.known;
+    const auto& entry = facts.entry;
     const bool is_known = known && known->version > 0;
     const bool is_current = is_known && known->version == entry->version && known->directory_digest == entry->digest;
     // What was the newest there is not in it any more: it was taken from a copy.
     const bool went_back = is_known && !is_current && known->version >= entry->version;
-    if (!local) return {is_current ? Step::kPublishDeletion : Step::kDefine};
+    // That it is missing says nothing: libvirt leaves out at its start what it cannot read, and disks are restored.
+    if (!local) return {is_current && facts.was_undefined ? Step::kPublishDeletion : Step::kDefine};
     if (local->digest == entry->digest && local->uuid == entry->uuid) {
         const bool is_remembered = is_current && known->digest == local->digest && !known->was_moved;
         return {is_remembered ? Step::kNothing : Step::kRemember};

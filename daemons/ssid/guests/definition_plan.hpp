@@ -38,6 +38,7 @@ struct DefinitionFacts {
     std::optional<KnownDefinition> known;  ///< What this member remembers.
     std::optional<Entry> entry;            ///< The directory's.
     bool is_relocating = false;            ///< To or from this member.
+    bool was_undefined = false;            ///< libvirt said that somebody did so.
 };
 
 /// What to do with it.
@@ -51,7 +52,7 @@ struct DefinitionPlan {
         kReplace,          ///< The same; libvirt's has another UUID, and goes first.
         kUndefine,         ///< The directory has it no more.
         kPublish,          ///< What libvirt has becomes the directory's next version, made from `known`.
-        kPublishDeletion,  ///< libvirt has it no more, so the directory is not to have it either.
+        kPublishDeletion,  ///< Somebody undefined it here, so the directory is not to have it either.
     };
     Step step = Step::kNothing;
     /// Somebody changed it here, and somebody else in the directory: the directory counts, and libvirt's is kept aside.

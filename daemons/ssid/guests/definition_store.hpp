@@ -35,9 +35,12 @@ class DefinitionStore {
     /// Also when there is none. What belongs to the guest, as its NVRAM or a saved image, stays.
     virtual boost::asio::awaitable<Result<void>> undefine(GuestName guest) = 0;
 
-    /// Called on the io_context: this guest's definition was made, changed or taken away, by whomever; none: any may
-    /// have been, as after a restart of libvirt.
-    std::function<void(std::optional<GuestName>)> on_change = [](const std::optional<GuestName>&) {};
+    /// Called on the io_context: by whomever, a guest's definition was made or changed;
+    std::function<void(GuestName)> on_defined = [](const GuestName&) {};
+    /// it was taken away;
+    std::function<void(GuestName)> on_undefined = [](const GuestName&) {};
+    /// any of that may have been unheard, as after a restart of libvirt.
+    std::function<void()> on_unknown = [] {};
 };
 
 }  // namespace ssi::cluster

@@ -165,7 +165,10 @@ class LibvirtDefinitions::Events : public std::enable_shared_from_this<Events> {
     static int on_event(virConnectPtr, virDomainPtr domain, int event, int /*detail*/, void* ticket) {
         if (event != VIR_DOMAIN_EVENT_DEFINED && event != VIR_DOMAIN_EVENT_UNDEFINED) return 0;
         if (auto guest = GuestName::parse(virDomainGetName(domain)))
-            pass_on(ticket, [guest = *std::move(guest)](Events& events) { events.owner_->on_change(guest); });
+            pass_on(ticket, [guest = *std::move(guest), event](Events& events) {
+                auto& owner = *events.owner_;
+                event == VIR_DOMAIN_EVENT_DEFINED ? owner.on_defined(guest) : owner.on_undefined(guest);
+            });
         return 0;
     }
     static void on_closed(virConnectPtr, int /*reason*/, void* ticket) {
@@ -226,7 +229,7 @@ asio::awaitable<void> LibvirtDefinitions::follow() {
         if (opened) {
             said.clear();
             events_ = events;
-            on_change(std::nullopt);
+            on_unknown();
             co_await events->closed();
             events_.reset();
         } else if (std::exchange(said, opened.error().what) != opened.error().what) {

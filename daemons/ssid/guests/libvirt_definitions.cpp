@@ -5,7 +5,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdlib>
 #include <format>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <utility>
@@ -115,81 +117,97 @@ Result<void> undefine_now(const std::string& uri, const GuestName& guest) {
 
 }  // namespace
 
-/// One connection that hears of definitions. Its callbacks come on libvirt's thread, and may come while it is being
-/// closed: they hold it weakly, and what they bring is looked at on the io_context.
-class LibvirtDefinitions::Events : public std::enable_shared_from_this<Events> {
+/// Where libvirt's thread leaves what it has to say. It may come while, and after, all else is taken down, and libvirt
+/// does not say when it was the last time: so a mailbox is never freed.
+struct LibvirtDefinitions::Mailbox {
+    Mailbox(LibvirtDefinitions& of, asio::any_io_executor by) : owner(&of), executor(std::move(by)) {}
+
+    static Mailbox& made_for(LibvirtDefinitions& owner, asio::any_io_executor executor) {
+        static std::mutex mutex;
+        static std::list<Mailbox> all;
+        const std::lock_guard lock(mutex);
+        return all.emplace_back(owner, std::move(executor));
+    }
+    /// `act` is called on the io_context, unless the owner has gone by then.
+    template <class Act>
+    static void pass_on(void* opaque, Act act) {
+        auto& mailbox = *static_cast<Mailbox*>(opaque);
+        const std::lock_guard lock(mailbox.mutex);
+        if (mailbox.owner == nullptr) return;
+        asio::post(mailbox.executor, [&mailbox, act = std::move(act)] {
+            if (mailbox.owner != nullptr) act(*mailbox.owner);
+        });
+    }
+    void close() {
+        const std::lock_guard lock(mutex);
+        owner = nullptr;
+        executor = {};
+    }
+
+    std::mutex mutex;
+    LibvirtDefinitions* owner;  // Changed on the io_context alone, and under the mutex.
+    asio::any_io_executor executor;
+};
+
+/// A connection that hears of definitions. Made and taken down on any thread.
+class LibvirtDefinitions::Subscription {
   public:
-    Events(LibvirtDefinitions& owner, asio::any_io_executor executor)
-        : owner_(&owner), executor_(std::move(executor)), closed_(executor_) {}
-    Events(const Events&) = delete;
-    Events& operator=(const Events&) = delete;
+    Subscription() = default;
+    Subscription(const Subscription&) = delete;
+    Subscription& operator=(const Subscription&) = delete;
     /// Each callback holds the connection, which would never be closed.
-    ~Events() {
+    ~Subscription() {
         if (!connection_) return;
         if (event_ >= 0) virConnectDomainEventDeregisterAny(connection_.get(), event_);
-        virConnectUnregisterCloseCallback(connection_.get(), &Events::on_closed);
+        virConnectUnregisterCloseCallback(connection_.get(), &Subscription::on_closed);
     }
 
-    /// Blocks; before anything else is called.
-    Result<void> open(const std::string& uri) {
+    /// Blocks.
+    static Result<std::shared_ptr<Subscription>> open(const std::string& uri, Mailbox& mailbox) {
         auto connection = libvirt::open(uri, true);
         if (!connection) return std::unexpected(connection.error());
-        connection_ = *std::move(connection);
-        if (virConnectRegisterCloseCallback(connection_.get(), &Events::on_closed, ticket(), &Events::drop) < 0 &&
+        auto made = std::make_shared<Subscription>();
+        made->connection_ = *std::move(connection);
+        auto* libvirt = made->connection_.get();
+        if (virConnectRegisterCloseCallback(libvirt, &on_closed, &mailbox, nullptr) < 0 &&
             !last_error_is(VIR_ERR_NO_SUPPORT))
             return std::unexpected(last_error("notice the end of libvirt", "libvirt"));
-        event_ =
-            virConnectDomainEventRegisterAny(connection_.get(), nullptr, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                             VIR_DOMAIN_EVENT_CALLBACK(&Events::on_event), ticket(), &Events::drop);
-        if (event_ < 0) return std::unexpected(last_error("hear of guests that are defined", "libvirt"));
-        return {};
+        made->event_ = virConnectDomainEventRegisterAny(libvirt, nullptr, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                                        VIR_DOMAIN_EVENT_CALLBACK(&on_event), &mailbox, nullptr);
+        if (made->event_ < 0) return std::unexpected(last_error("hear of guests that are defined", "libvirt"));
+        return made;
     }
-    /// Returns when libvirt has closed the connection.
-    asio::awaitable<void> closed() { return closed_.wait_after(0); }
-    /// Its owner goes.
-    void leave() { owner_ = nullptr; }
 
   private:
-    using Ticket = std::weak_ptr<Events>;
-    void* ticket() { return new Ticket(weak_from_this()); }
-    static void drop(void* ticket) { delete static_cast<Ticket*>(ticket); }
-
-    template <class Act>
-    static void pass_on(void* ticket, Act act) {
-        const auto& weak = *static_cast<Ticket*>(ticket);
-        if (const auto events = weak.lock())
-            asio::post(events->executor_, [weak, act = std::move(act)] {
-                if (const auto alive = weak.lock(); alive && alive->owner_ != nullptr) act(*alive);
-            });
-    }
-    static int on_event(virConnectPtr, virDomainPtr domain, int event, int /*detail*/, void* ticket) {
+    static int on_event(virConnectPtr, virDomainPtr domain, int event, int /*detail*/, void* mailbox) {
         if (event != VIR_DOMAIN_EVENT_DEFINED && event != VIR_DOMAIN_EVENT_UNDEFINED) return 0;
         if (auto guest = GuestName::parse(virDomainGetName(domain)))
-            pass_on(ticket, [guest = *std::move(guest), event](Events& events) {
-                auto& owner = *events.owner_;
+            Mailbox::pass_on(mailbox, [guest = *std::move(guest), event](LibvirtDefinitions& owner) {
                 event == VIR_DOMAIN_EVENT_DEFINED ? owner.on_defined(guest) : owner.on_undefined(guest);
             });
         return 0;
     }
-    static void on_closed(virConnectPtr, int /*reason*/, void* ticket) {
-        pass_on(ticket, [](Events& events) { events.closed_.notify(); });
+    static void on_closed(virConnectPtr, int /*reason*/, void* mailbox) {
+        Mailbox::pass_on(mailbox, [](LibvirtDefinitions& owner) { owner.closed_.notify(); });
     }
 
-    LibvirtDefinitions* owner_;  // on the io_context alone
-    asio::any_io_executor executor_;
-    Notifier closed_;
     libvirt::Connection connection_;
     int event_ = -1;  ///< What libvirt calls our subscription.
 };
 
 LibvirtDefinitions::LibvirtDefinitions(asio::any_io_executor executor, std::string uri,
                                        std::chrono::milliseconds call_timeout)
-    : executor_(executor), uri_(std::move(uri)), call_timeout_(call_timeout), calls_(std::move(executor), 8) {
+    : executor_(executor),
+      uri_(std::move(uri)),
+      call_timeout_(call_timeout),
+      calls_(executor, 8),
+      closed_(executor),
+      mailbox_(Mailbox::made_for(*this, std::move(executor))) {
     libvirt::run_event_loop_once();
 }
 
 LibvirtDefinitions::~LibvirtDefinitions() {
-    if (events_) events_->leave();
+    mailbox_.close();
 }
 
 asio::awaitable<Result<std::vector<LocalDefinition>>> LibvirtDefinitions::all() {
@@ -223,15 +241,14 @@ asio::awaitable<Result<void>> LibvirtDefinitions::undefine(GuestName guest) {
 asio::awaitable<void> LibvirtDefinitions::follow() {
     std::string said;
     while (true) {
-        const auto events = std::make_shared<Events>(*this, executor_);
-        BlockingCalls::Work<void> work = [events, uri = uri_](BlockingCalls::Deadline) { return events->open(uri); };
+        const auto seen = closed_.count();
+        BlockingCalls::Work<std::shared_ptr<Subscription>> work =
+            [uri = uri_, &mailbox = mailbox_](BlockingCalls::Deadline) { return Subscription::open(uri, mailbox); };
         const auto opened = co_await calls_.run("libvirt", "hear of definitions", call_timeout_, std::move(work));
         if (opened) {
             said.clear();
-            events_ = events;
             on_unknown();
-            co_await events->closed();
-            events_.reset();
+            co_await closed_.wait_after(seen);
         } else if (std::exchange(said, opened.error().what) != opened.error().what) {
             log::warning("what is defined in libvirt is not noticed", opened.error());
         }

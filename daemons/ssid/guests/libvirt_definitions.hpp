@@ -3,7 +3,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
-#include <memory>
 #include <string>
 
 #include "daemons/ssid/guests/definition_store.hpp"
@@ -29,13 +28,15 @@ class LibvirtDefinitions final : public DefinitionStore {
     boost::asio::awaitable<void> follow();
 
   private:
-    class Events;
+    struct Mailbox;
+    class Subscription;
 
     boost::asio::any_io_executor executor_;
     std::string uri_;
     std::chrono::milliseconds call_timeout_;
     BlockingCalls calls_;
-    std::shared_ptr<Events> events_;  ///< The connection that hears them, while there is one.
+    Notifier closed_;  ///< libvirt has closed a connection that heard of its events.
+    Mailbox& mailbox_;
 };
 
 }  // namespace ssi::cluster

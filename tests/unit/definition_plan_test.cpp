@@ -23,6 +23,10 @@ struct Case {
         facts.known = KnownDefinition{version, text, directory.empty() ? text : directory, false};
         return *this;
     }
+    Case& deleted(std::uint64_t as) {
+        facts.deleted_as = as;
+        return *this;
+    }
     Case& undefined() {
         facts.was_undefined = true;
         return *this;
@@ -79,13 +83,14 @@ TEST(DefinitionPlan, what_changed_in_the_directory_is_defined_here) {
 }
 
 TEST(DefinitionPlan, what_left_the_directory_is_undefined_here) {
-    EXPECT_EQ(Case().here("a").known(3, "a").step(), Step::kUndefine);
+    EXPECT_EQ(Case().here("a").known(3, "a").deleted(4).step(), Step::kUndefine);
     EXPECT_EQ(Case().known(3, "a").step(), Step::kForget);
 }
 
 TEST(DefinitionPlan, of_two_edits_the_directory_s_counts_and_the_other_is_kept) {
     EXPECT_EQ(Case().here("b").known(3, "a").directory(4, "c").step_of_conflict(), Step::kDefine);
-    EXPECT_EQ(Case().here("b").known(3, "a").step_of_conflict(), Step::kUndefine) << "edited here, deleted elsewhere";
+    EXPECT_EQ(Case().here("b").known(3, "a").deleted(4).step_of_conflict(), Step::kUndefine)
+        << "edited here, deleted elsewhere";
     EXPECT_EQ(Case().here("b").directory(1, "a").step_of_conflict(), Step::kDefine) << "defined at two members";
     EXPECT_EQ(Case().here("b", kOther).directory(1, "a").step_of_conflict(), Step::kReplace);
 }
@@ -95,6 +100,8 @@ TEST(DefinitionPlan, what_a_restored_state_has_lost_is_kept) {
     EXPECT_EQ(Case().here("b").known(5, "b").directory(5, "other").step_of_conflict(), Step::kDefine)
         << "the same number, given anew";
     EXPECT_EQ(Case().known(5, "b").directory(5, "other").step(), Step::kDefine);
+    EXPECT_EQ(Case().here("b").known(5, "b").step_of_conflict(), Step::kUndefine) << "defined since the copy";
+    EXPECT_EQ(Case().here("b").known(5, "b").deleted(3).step_of_conflict(), Step::kUndefine);
 }
 
 TEST(DefinitionPlan, two_equal_edits_are_no_conflict) {
@@ -108,7 +115,7 @@ TEST(DefinitionPlan, a_relocation_is_nobody_s_edit) {
     EXPECT_EQ(on_its_way.step(), Step::kWait);
     EXPECT_EQ(Case().here("b").known(3, "a").moved().directory(3, "a").step(), Step::kDefine);
     EXPECT_EQ(Case().here("a").known(3, "a").moved().directory(3, "a").step(), Step::kRemember);
-    EXPECT_EQ(Case().here("b").known(3, "a").moved().step(), Step::kUndefine);
+    EXPECT_EQ(Case().here("b").known(3, "a").moved().deleted(4).step(), Step::kUndefine);
 }
 
 TEST(DefinitionPlan, a_guest_from_before_the_cluster_waits_until_it_is_adopted) {

@@ -168,6 +168,7 @@ DefinitionFacts DefinitionKeeper::facts_of(const GuestName& guest, const Local& 
     facts.was_undefined = undefined_.contains(guest);
     if (const auto* entry = state.directory_entry(guest))
         facts.entry = {entry->uuid, sha256_text(entry->xml), entry->version};
+    if (const auto* deletion = state.deletion(guest)) facts.deleted_as = deletion->version;
     if (const auto* residency = state.residency(guest); residency != nullptr && residency->relocation)
         facts.is_relocating = residency->home == membership_.life() || residency->relocation->to == membership_.life();
     return facts;
@@ -183,7 +184,7 @@ awaitable<Result<void>> DefinitionKeeper::carry_out(GuestName guest, DefinitionP
     if (plan.is_conflict) {
         const auto* entry = view_.state().directory_entry(guest);
         const auto why = entry == nullptr
-                             ? std::string("the guest was deleted from the directory meanwhile")
+                             ? std::string("the guest is not in the directory any more")
                              : std::format("version {} of the directory, by {} at {}, is not what it was made from",
                                            entry->version, entry->change.who, entry->change.at.str());
         if (auto kept = keep_aside(*local, why); !kept) co_return kept;

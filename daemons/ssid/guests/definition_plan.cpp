@@ -11,7 +11,9 @@ DefinitionPlan plan_without_entry(const DefinitionFacts& facts) {
     if (!local) return {known ? Step::kForget : Step::kNothing};
     if (!known) return {Step::kPublish};
     if (known->version == 0) return {};  // Nobody has adopted it.
-    return {Step::kUndefine, local->digest != known->digest && !known->was_moved};
+    const bool is_edited = local->digest != known->digest && !known->was_moved;
+    // It is missing, and nobody deleted it: the state was taken from a copy that is older.
+    return {Step::kUndefine, is_edited || facts.deleted_as <= known->version};
 }
 
 DefinitionPlan plan_with_entry(const DefinitionFacts& facts) {

@@ -37,6 +37,7 @@ struct DefinitionFacts {
     std::optional<Local> local;            ///< libvirt's persistent definition.
     std::optional<KnownDefinition> known;  ///< What this member remembers.
     std::optional<Entry> entry;            ///< The directory's.
+    std::uint64_t deleted_as = 0;          ///< The version that its deletion is; 0: nobody deleted it.
     bool is_relocating = false;            ///< To or from this member.
     bool was_undefined = false;            ///< libvirt said that somebody did so.
 };

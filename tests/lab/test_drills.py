@@ -43,7 +43,7 @@ def test_drill_passes_and_tells_the_truth(admin: Administrator, name: str) -> No
     shown = done.stdout + done.stderr
     assert done.returncode == 0, shown
     for ending in ("txt", "svg", "json"):
-        assert (lab.layout.shared / "drills" / f"{name}.{ending}").stat().st_size > 200
+        assert name in (lab.layout.shared / "drills" / f"{name}.{ending}").read_text()
     report = json.loads((lab.layout.shared / "drills" / f"{name}.json").read_text())
     assert report["passed"] and not report["broken"], shown
 

@@ -14,6 +14,7 @@
 #include "daemons/ssid/api/bus_object.hpp"
 #include "daemons/ssid/api/config_methods.hpp"
 #include "daemons/ssid/api/directory_methods.hpp"
+#include "daemons/ssid/api/remote_calls.hpp"
 #include "daemons/ssid/configuration/file_watch.hpp"
 #include "daemons/ssid/engine/compaction.hpp"
 #include "daemons/ssid/engine/engine_health.hpp"
@@ -23,12 +24,15 @@
 #include "daemons/ssid/fencing/fence_chain.hpp"
 #include "daemons/ssid/fencing/fencing.hpp"
 #include "daemons/ssid/fencing/reservation_keeper.hpp"
+#include "daemons/ssid/gate/door_test_guest.hpp"
 #include "daemons/ssid/gate/guard_client.hpp"
 #include "daemons/ssid/gate/hook_server.hpp"
 #include "daemons/ssid/guests/capacity_report.hpp"
 #include "daemons/ssid/guests/definition_keeper.hpp"
+#include "daemons/ssid/guests/door_test.hpp"
 #include "daemons/ssid/guests/guests.hpp"
 #include "daemons/ssid/guests/libvirt_definitions.hpp"
+#include "daemons/ssid/guests/libvirt_doors.hpp"
 #include "daemons/ssid/guests/libvirt_hypervisor.hpp"
 #include "daemons/ssid/host_calls.hpp"
 #include "daemons/ssid/membership/boot_file.hpp"
@@ -67,6 +71,7 @@ struct Daemon::Parts {
           guard(executor, clock, places.guard_socket),
           hypervisor(executor, own),
           definition_store(executor),
+          libvirt_doors(executor),
           boot(places.incarnation),
           view(engine, clock, executor),
           membership(own, config.timing, view, guard, boot, clock),
@@ -75,6 +80,9 @@ struct Daemon::Parts {
           fencing(membership, watch, view, fence_chain(config), clock, executor, config.timing.beat,
                   config.pdr.device.empty() ? nullptr : &pdr),
           guests(membership, watch, view, guard, hypervisor, config.timing, clock, executor),
+          door_test(
+              membership, view, clock, [this](GuestUuid uuid) { return libvirt_doors.try_start(std::move(uuid)); },
+              executor),
           definitions(membership, view, definition_store, {places.known_definitions, places.kept_edits}, clock,
                       executor),
           directory(own, view, engine, definitions),
@@ -97,6 +105,7 @@ struct Daemon::Parts {
     awaitable<void> renew_lease(BootTime begun);
     void open_reservations();
     awaitable<bool> boots_anew();
+    awaitable<Result<void>> hook(HookRequest request);
     awaitable<void> publish();
     awaitable<void> feed_watchdog();
     awaitable<void> follow_changes();
@@ -114,6 +123,7 @@ struct Daemon::Parts {
     GuardClient guard;
     LibvirtHypervisor hypervisor;
     LibvirtDefinitions definition_store;
+    LibvirtDoors libvirt_doors;
     BootFile boot;
     ClusterView view;
     Membership membership;
@@ -121,6 +131,7 @@ struct Daemon::Parts {
     PeerWatch watch;
     Fencing fencing;
     Guests guests;
+    DoorTest door_test;
     DefinitionKeeper definitions;
     DirectoryAdministration directory;
     LoneKeeper lone;
@@ -139,6 +150,7 @@ struct Daemon::Parts {
     std::optional<Relocations> relocations;
     std::optional<Administration> administration;
     std::optional<EngineAdministration> engine_administration;
+    std::optional<RemoteCalls> remote_calls;
     std::optional<HookServer> hooks;
     std::optional<RequestServer> requests;
     std::optional<FileWatch> config_watch;
@@ -164,8 +176,20 @@ Result<void> Daemon::Parts::open() {
     auto methods = bus_methods(*administration, *engine_administration);
     std::ranges::move(config_methods(config_exchange, member_changes), std::back_inserter(methods));
     std::ranges::move(directory_methods(directory), std::back_inserter(methods));
+    remote_calls.emplace(
+        config, membership.own(), peers, methods,
+        [this](std::string method, std::vector<std::string> arguments, std::chrono::milliseconds time) {
+            return call_isfcd(*bus, std::move(method), std::move(arguments), time);
+        });
+    methods.push_back(remote_calls->method());
     if (auto exported = bus->export_object(kBusPath, kBusInterface, std::move(methods)); !exported) return exported;
 
+    guests.has_saved_image = [this](const GuestName& guest) {
+        std::error_code unreadable;
+        return std::filesystem::exists(std::filesystem::path(places.saved_images) / (guest.str() + ".save"),
+                                       unreadable);
+    };
+    directory.has_saved_image = guests.has_saved_image;
     guests.is_moving = [this](const GuestName& guest) { return relocations->is_moving(guest); };
     membership.on_beat = [this](BootTime begun) {
         spawn(renew_lease(begun));
@@ -175,6 +199,7 @@ Result<void> Daemon::Parts::open() {
         if (auto* verdicts = engine_parts->verdicts(); verdicts != nullptr && membership.life())
             spawn(verdicts->settle());
     };
+    definition_store.on_libvirt_found = [this] { door_test.libvirt_has_started(); };
     guard.on_event = [this](const GuardEvent&) { guests.poke(); };
     guard.on_connected = [this] {
         described.reset();
@@ -187,7 +212,7 @@ Result<void> Daemon::Parts::open() {
 
     std::ofstream(places.hook_timeout) << config.timing.hook.count() << '\n';
     auto listening = HookServer::listen(executor, places.hook_socket,
-                                        [this](HookRequest request) { return guests.hook(std::move(request)); });
+                                        [this](HookRequest request) { return hook(std::move(request)); });
     if (!listening) return std::unexpected(listening.error());
     hooks.emplace(*std::move(listening));
     return open_configuration();
@@ -207,6 +232,7 @@ Result<void> Daemon::Parts::open_configuration() {
     if (!listening) return std::unexpected(listening.error());
     requests.emplace(*std::move(listening));
     config_exchange.serve(*requests);
+    remote_calls->serve(*requests);
     member_changes.reboot_host = [this] { return reboot_host(*bus); };
     member_changes.serve(*requests);
     auto watching = FileWatch::open(executor, places.config);
@@ -260,6 +286,11 @@ awaitable<bool> Daemon::Parts::boots_anew() {
     co_return rights && rights->empty() && !membership.life();
 }
 
+awaitable<Result<void>> Daemon::Parts::hook(HookRequest request) {
+    if (request.guest.str() == gate::kDoorTestGuest) co_return door_test.hook(request);
+    co_return co_await guests.hook(std::move(request));
+}
+
 awaitable<void> Daemon::Parts::publish() {
     if (auto named = co_await bus->request_name(kBusName); !named)
         log::error("ssictl cannot reach this daemon", named.error());
@@ -283,6 +314,7 @@ awaitable<void> Daemon::Parts::follow_changes() {
         const auto seen = view.changed().count();
         guests.poke();
         definitions.poke();
+        door_test.poke();
         config_report.poke();
         co_await view.changed().wait_after(seen);
     }
@@ -318,6 +350,7 @@ Result<void> Daemon::start() {
     parts.spawn(parts.guests.run());
     parts.spawn(parts.definitions.run());
     parts.spawn(parts.definition_store.follow());
+    parts.spawn(parts.door_test.run());
     parts.spawn(parts.capacity.run());
     parts.spawn(parts.config_report.run());
     parts.spawn(parts.watch_configuration());

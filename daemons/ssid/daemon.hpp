@@ -19,6 +19,7 @@ struct Places {
     std::string hook_timeout = "/run/ssi/ssid/hook-timeout";
     std::string known_definitions = "/var/lib/ssi/directory.json";
     std::string kept_edits = "/var/lib/ssi/conflicts";
+    std::string saved_images = "/var/lib/libvirt/qemu/save";  ///< libvirt's: GUEST.save.
     std::string incarnation = "/run/ssi/incarnation";
     std::string log_socket = "/run/ssi/ssid/engine-log.sock";
     std::string request_socket = "/run/ssi/ssid/request.sock";

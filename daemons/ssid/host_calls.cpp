@@ -10,9 +10,14 @@ namespace ssi::cluster {
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
 
-awaitable<Result<json::Object>> reload_isfcd(Bus& bus) {
+awaitable<Result<std::string>> call_isfcd(Bus& bus, std::string method, std::vector<std::string> arguments,
+                                          std::chrono::milliseconds timeout) {
     const Bus::Target isfcd{"org.kvmssi.Isfc1", "/org/kvmssi/Isfc1", "org.kvmssi.Isfc1"};
-    auto answer = co_await bus.call(isfcd, "Reload", std::vector<std::string>(), 10s);
+    return bus.call(isfcd, std::move(method), std::move(arguments), timeout);
+}
+
+awaitable<Result<json::Object>> reload_isfcd(Bus& bus) {
+    auto answer = co_await call_isfcd(bus, "Reload", std::vector<std::string>(), 10s);
     if (!answer) co_return std::unexpected(answer.error());
     co_return json::parse(*answer, "isfcd");
 }

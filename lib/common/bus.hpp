@@ -23,6 +23,7 @@ class Bus {
   public:
     struct Caller {
         uid_t uid;
+        std::string name = {};  ///< Of a user whose call another member has passed on; else empty.
     };
     /// Runs as a coroutine of its own; the caller gets what it returns. A long handler holds up nobody else. An Error,
     /// and an exception, reach the caller as D-Bus error kRefused, whose message is the JSON object of the Error.

@@ -19,8 +19,11 @@ enum class ErrorCode : std::uint16_t {
     kNoRight = 1046,             ///< the lock door knows no right for this guest
     kHandedOver = 1047,          ///< the right of this guest was handed to another member
     kDoorClosed = 1048,          ///< the member was declared dead or is not ready: nothing starts
+    kDoorsOpen = 1049,           ///< libvirt on the member does not ask ssi before it starts a guest
     kDefinitionChanged = 1050,   ///< the directory's entry was changed since the version that this change is made from
     kDefinitionInvalid = 1051,   ///< a definition that libvirt or the cluster cannot take
+    kStateSaved = 1052,          ///< the guest's memory is saved on another member than the one that is to start it
+    kSavedStateStale = 1053,     ///< a saved image of a guest that has run since
     // 2000: members and cluster
     kNoMajority = 2001,           ///< the engine has no majority or does not answer
     kMemberNotJoined = 2002,      ///< the target member is not Joined

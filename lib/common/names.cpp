@@ -20,6 +20,14 @@ std::unexpected<Error> bad_name(std::string_view noun, std::string_view text, st
     return failure(ErrorCode::kUsage, std::format("'{}' is no {}", text, noun), std::string(text), std::string(rule));
 }
 
+std::array<unsigned char, 16> random_bytes() {
+    std::array<unsigned char, 16> bytes{};
+    // getrandom of up to 256 bytes is never interrupted or short once the pool is ready (getrandom(2)).
+    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+        throw std::runtime_error(std::format("getrandom: {}", std::strerror(errno)));
+    return bytes;
+}
+
 }  // namespace
 
 Result<void> MemberNameRule::check(std::string_view text) {
@@ -70,13 +78,19 @@ Result<MemberSlot> MemberSlot::from(std::int64_t number) {
 }
 
 RunId RunId::random() {
-    std::array<unsigned char, 16> bytes{};
-    // getrandom of up to 256 bytes is never interrupted or short once the pool is ready (getrandom(2)).
-    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-        throw std::runtime_error(std::format("getrandom: {}", std::strerror(errno)));
     std::string text;
-    for (const unsigned char byte : bytes) text += std::format("{:02x}", byte);
+    for (const unsigned char byte : random_bytes()) text += std::format("{:02x}", byte);
     return RunId(std::move(text));
+}
+
+GuestUuid random_guest_uuid() {
+    auto bytes = random_bytes();
+    bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
+    std::string text;
+    for (std::size_t at = 0; at < bytes.size(); ++at)
+        text += std::format("{}{:02x}", at == 4 || at == 6 || at == 8 || at == 10 ? "-" : "", bytes[at]);
+    return GuestUuid::parse(text).value();
 }
 
 }  // namespace ssi

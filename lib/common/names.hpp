@@ -84,6 +84,8 @@ struct GuestUuidRule {
     static Result<void> check(std::string_view text);
 };
 using GuestUuid = CheckedName<GuestUuidRule>;
+/// Of version 4 (RFC 9562), from the kernel.
+[[nodiscard]] GuestUuid random_guest_uuid();
 
 }  // namespace ssi
 

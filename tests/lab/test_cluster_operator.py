@@ -115,3 +115,24 @@ def test_why_shows_both_signs_and_the_states_of_a_split(admin: Administrator) ->
     admin.lab.wait_ticking("g1")
     assert admin.runs("g1") == [run], "nobody touched it"
     assert admin.document("MEMBER1", "query", "ssi")["cluster"]["mode"] == "Stable"
+
+
+def test_a_command_is_carried_out_by_another_member_or_by_all(admin: Administrator) -> None:
+    started = admin.ssictl("MEMBER1", "at", "MEMBER2", "guest", "start", "g1", timeout=90)
+    assert started.returncode == 0 and "started on MEMBER2" in started.stdout, started.stderr
+    refused = admin.ssictl("MEMBER1", "at", "MEMBER3", "guest", "start", "g1")
+    assert refused.returncode == 1 and "SSI-1040 guest g1 runs on MEMBER2" in refused.stderr
+    at_all = admin.ssictl("MEMBER1", "at", "ALL", "--", "islink", "list")
+    assert at_all.returncode == 0, at_all.stderr
+    for member in admin.lab.members:
+        assert f"{member}: " in at_all.stdout
+    answers = admin.document("MEMBER3", "at", "ALL", "query", "ssi")["members"]
+    assert [entry["answer"]["member"] for entry in answers] == list(admin.lab.members)
+    disarmed = admin.ssictl("MEMBER1", "at", "MEMBER2", "disarm", "--why", "work")
+    assert disarmed.returncode == 0, disarmed.stderr
+    assert "root at MEMBER1" in admin.ssictl("MEMBER3", "query", "ssi").stdout
+    assert admin.ssictl("MEMBER3", "cp", "AT MEMBER1 CMD QUERY NAMES").stdout.count("g1") == 1
+    assert admin.ssictl("MEMBER1", "arm").returncode == 0
+    admin.lab.isolate("MEMBER3")
+    unreachable = admin.ssictl("MEMBER1", "at", "MEMBER3", "guest", "list", timeout=90)
+    assert unreachable.returncode == 1 and "MEMBER3" in unreachable.stderr, unreachable.stderr

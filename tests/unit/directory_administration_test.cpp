@@ -3,22 +3,18 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/json/parse.hpp>
 #include <format>
 #include <optional>
 
 #include "daemons/ssid/state/directory_rules.hpp"
-#include "tests/unit/coroutines.hpp"
+#include "tests/unit/joined_member.hpp"
 #include "tests/unit/map_definitions.hpp"
-#include "tests/unit/memory_engine.hpp"
 #include "tests/unit/state_builder.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::cluster {
 namespace {
-
-namespace asio = boost::asio;
 
 TEST(CompareLines, counts_what_came_and_what_went) {
     EXPECT_EQ(compare_lines("a\nb\nc\n", "a\nx\nc\nd\n"), (LineChange{2, 1}));
@@ -47,39 +43,12 @@ TEST(DirectoryDocument, has_what_is_in_the_directory_and_where_it_runs) {
         << "c was started, and is not in the directory";
 }
 
-class QuietGuard final : public GuardLink {
-  public:
-    asio::awaitable<Result<std::vector<Right>>> rights() override { co_return std::vector<Right>(); }
-    asio::awaitable<Result<void>> grant(GuestName, GuestUuid, RunId, RightKind, std::chrono::milliseconds) override {
-        co_return Result<void>{};
-    }
-    asio::awaitable<Result<void>> hand_over(GuestName, RunId) override { co_return Result<void>{}; }
-    asio::awaitable<Result<void>> keep(GuestName, RunId) override { co_return Result<void>{}; }
-    asio::awaitable<Result<CancelOutcome>> cancel(GuestName, RunId) override { co_return CancelOutcome{}; }
-    asio::awaitable<Result<void>> revoke(GuestName, RunId, bool) override { co_return Result<void>{}; }
-    asio::awaitable<Result<void>> expel() override { co_return Result<void>{}; }
-    asio::awaitable<Result<void>> renew(BootTime) override { co_return Result<void>{}; }
-    asio::awaitable<Result<void>> describe(SlotFacts) override { co_return Result<void>{}; }
-};
-
-class FreshBoot final : public BootRecord {
-  public:
-    Result<std::optional<Incarnation>> load() override { return std::nullopt; }
-    Result<void> store(Incarnation) override { return {}; }
-    Result<void> clear() override { return {}; }
-};
-
 /// MEMBER1, Joined, with a libvirt and a keeper of its definitions.
-class DirectoryAdministrationTest : public ::testing::Test {
+class DirectoryAdministrationTest : public JoinedMember {
   protected:
     void SetUp() override {
-        ASSERT_TRUE(testing::run(io_, view_.refresh()));
-        spawn(membership_.run());
+        JoinedMember::SetUp();
         spawn(keeper_.run());
-        ASSERT_TRUE(testing::run_until(io_, [this] { return membership_.life() && membership_.has_majority(); }));
-    }
-    void spawn(asio::awaitable<void> work) {
-        asio::co_spawn(io_, std::move(work), [](std::exception_ptr) {});
     }
     json::Object answer(DirectoryAdministration::Answer request) {
         const auto text = testing::run(io_, std::move(request));
@@ -105,14 +74,7 @@ class DirectoryAdministrationTest : public ::testing::Test {
     }
     std::size_t guests_in_list() { return answer(directory_.list()).at("guests").as_array().size(); }
 
-    asio::io_context io_;
     testing::TemporaryDirectory folder_;
-    BootClock clock_{io_.get_executor()};
-    testing::MemoryEngine engine_;
-    ClusterView view_{engine_, clock_, io_.get_executor()};
-    QuietGuard guard_;
-    FreshBoot boot_;
-    Membership membership_{member("MEMBER1"), TimingConfig{}, view_, guard_, boot_, clock_};
     testing::MapDefinitions store_;
     DefinitionKeeper keeper_{membership_, view_,
                              store_,      {folder_.path() / "directory.json", folder_.path() / "kept"},

@@ -49,7 +49,9 @@ class HookTest : public ::testing::Test {
     int hook(const std::string& operation, const std::string& xml = "<domain/>") {
         std::ofstream(input) << xml;
         const auto status = Child::start({SSI_HOOK, "linux01", operation, "begin", "-"}, input, output,
-                                         {{"SSI_HOOK_SOCKET", socket.string()}, {"SSI_HOOK_TIMEOUT_MS", "400"}})
+                                         {{"SSI_HOOK_SOCKET", socket.string()},
+                                          {"SSI_HOOK_TIMEOUT_MS", "400"},
+                                          {"SSI_HOOK_SAVED_IMAGES", directory.path().string()}})
                                 .wait();
         std::ifstream file(output);
         said = {std::istreambuf_iterator<char>(file), {}};
@@ -109,6 +111,12 @@ TEST_F(HookTest, without_ssid_starts_are_refused_and_ends_are_not) {
     }
     for (const auto* operation : {"start", "started", "reconnect", "stopped", "release", "attach"})
         EXPECT_EQ(hook(operation), 0) << operation;
+}
+
+TEST_F(HookTest, a_managed_save_image_is_refused_at_prepare_alone_for_libvirt_would_delete_it) {
+    std::ofstream(directory.path() / "linux01.save");
+    EXPECT_EQ(hook("restore"), 0);
+    EXPECT_EQ(hook("prepare"), 1);
 }
 
 TEST_F(HookTest, ssid_that_hangs_is_waited_for_within_the_limit) {

@@ -34,7 +34,7 @@ class SsictlConfig : public ::testing::Test {
         output_.str("");
         errors_.str("");
         std::istringstream input;
-        return run(std::move(arguments), input, output_, errors_, "unix:path=/nonexistent");
+        return run(std::move(arguments), input, output_, errors_, Way("unix:path=/nonexistent"));
     }
     std::string file(const std::string& text) {
         const auto path = folder_.path() / "system.toml";

@@ -41,7 +41,7 @@ class SsictlPdr : public ::testing::Test {
         arguments.insert(arguments.end(), {"--config", config().string()});
         std::istringstream input;
         std::ostringstream output, errors;
-        const int status = run(std::move(arguments), input, output, errors, "unix:path=/nonexistent", false);
+        const int status = run(std::move(arguments), input, output, errors, Way("unix:path=/nonexistent"), false);
         return {status, output.str(), errors.str()};
     }
     void write_slot(int slot, const std::string& member, std::uint64_t counter) {

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "tools/ssictl/at_verb.hpp"
 #include "tools/ssictl/config_verbs.hpp"
 #include "tools/ssictl/cp/verb.hpp"
 #include "tools/ssictl/directory_verbs.hpp"
@@ -63,11 +64,12 @@ class CommandLine {
         engine_.add(app_, command_);
         add_drill();
         cp_.add(app_);
+        at_.add(app_);
         app_.add_subcommand("version", "Print the version")->callback([this] { command_ = PrintVersion{}; });
     }
 
     std::expected<Invocation, Answered> parse(std::vector<std::string> arguments) {
-        arguments = cp::CpVerb::in_order(std::move(arguments));
+        arguments = AtVerb::in_order(cp::CpVerb::in_order(std::move(arguments)));
         std::ranges::reverse(arguments);  // as CLI11 wants them
         try {
             app_.parse(std::move(arguments));
@@ -78,6 +80,7 @@ class CommandLine {
             return std::unexpected(Answered{kUsage, "", "ssictl: " + errors.str()});
         }
         if (cp_.is_wanted()) return cp_.read(json_);
+        if (at_.is_wanted()) return at_.read(json_);
         // CLI11 can demand a subcommand itself, but then a mistyped one is called a missing one.
         if (!command_) return std::unexpected(Answered{kUsage, "", help_of_last()});
         return Invocation{std::move(*command_), json_};
@@ -147,6 +150,12 @@ class CommandLine {
                         {.method = "GuestShutdown", .timeout = kQuick * 2, .render = render_shut_down}, {&guest_}));
         want_guest(call(guest, "destroy", "End a guest at once (as if its power were cut)",
                         {.method = "GuestDestroy", .timeout = kQuick * 2, .render = render_destroyed}, {&guest_}));
+        auto* discard = call(guest, "discard", "Give up the saved memory of a guest, so that it may start anywhere",
+                             {.method = "GuestDiscard", .timeout = kQuick * 2, .render = render_discarded}, {&guest_});
+        want_guest(discard);
+        discard->footer(
+            "For a guest that was saved (virsh managedsave) on a member that does not come back. It starts as\n"
+            "after a power cut; the image is never restored.");
     }
 
     void add_guest_policy(CLI::App* guest) {
@@ -289,6 +298,7 @@ class CommandLine {
     std::optional<Command> command_;
     ConfigVerbs config_;
     cp::CpVerb cp_;
+    AtVerb at_;
     DirectoryVerbs directory_;
     EngineVerbs engine_;
     LinkVerbs links_;

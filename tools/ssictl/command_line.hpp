@@ -127,10 +127,17 @@ struct CpCommand {
     cp::Reading reading;
 };
 
+/// A command line of ssictl that is carried out by another member's daemons, or by those of all that are Joined.
+struct AtCommand {
+    static constexpr auto kAll = "ALL";
+    std::string member;
+    std::vector<std::string> words;
+};
+
 using Command =
     std::variant<DaemonCall, ListMoves, ShowCluster, ShowLinks, WatchLinks, AuthorityVerb, FormatPdr, PdrMove, ShowPdr,
                  BackUpEngine, RestoreEngine, ListDrills, RunDrill, ResumeDrill, CheckConfig, ShowConfig, DiffConfig,
-                 ReloadConfig, PutDefinition, EditDefinition, PrintVersion, CpCommand>;
+                 ReloadConfig, PutDefinition, EditDefinition, PrintVersion, CpCommand, AtCommand>;
 
 struct Invocation {
     Command command;

@@ -2,6 +2,9 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <chrono>
 #include <exception>
 #include <format>
 #include <utility>
@@ -29,11 +32,27 @@ Result<json::Object> read_answer(Daemon daemon, Result<std::string> answer) {
     return std::unexpected(std::move(error));
 }
 
+/// By this member's ssid (docs/architecture.md, "D-Bus": At).
+DaemonCall passed_on(const DaemonCall& call, const std::string& member) {
+    constexpr std::chrono::seconds kOnTheWay(5);
+    boost::json::array arguments;
+    for (const auto& one : call.arguments) arguments.emplace_back(one);
+    auto passed = call;
+    passed.daemon = Daemon::kSsid;
+    passed.method = "At";
+    passed.arguments = {member, call.daemon == Daemon::kIsfcd ? "isfcd" : "ssid", call.method,
+                        boost::json::serialize(arguments), std::to_string(call.timeout.count())};
+    passed.timeout = call.timeout + kOnTheWay;
+    return passed;
+}
+
 }  // namespace
 
-std::vector<Result<json::Object>> call_all(const std::vector<DaemonCall>& wanted, const std::string& address) {
+std::vector<Result<json::Object>> call_all(const std::vector<DaemonCall>& calls, const Way& way) {
+    std::vector<DaemonCall> wanted;
+    for (const auto& one : calls) wanted.push_back(way.member.empty() ? one : passed_on(one, way.member));
     asio::io_context io;
-    auto bus = Bus::connect(io.get_executor(), address);
+    auto bus = Bus::connect(io.get_executor(), way.bus);
     const auto none = bus ? failure(ErrorCode::kDaemonUnreachable, "the connection to the system bus is gone")
                           : std::unexpected(bus.error());
     std::vector<Result<json::Object>> answers;
@@ -55,8 +74,8 @@ std::vector<Result<json::Object>> call_all(const std::vector<DaemonCall>& wanted
     return answers;
 }
 
-Result<json::Object> call(const DaemonCall& wanted, const std::string& address) {
-    return call_all({wanted}, address).front();
+Result<json::Object> call(const DaemonCall& wanted, const Way& way) {
+    return call_all({wanted}, way).front();
 }
 
 }  // namespace ssi::ctl

@@ -6,15 +6,14 @@
 
 #include "lib/common/json_message.hpp"
 #include "tools/ssictl/command_line.hpp"
+#include "tools/ssictl/way.hpp"
 
 namespace ssi::ctl {
 
-/// Calls with a connection of its own; `address` of the bus, empty: the system's. Errors: what it was refused with;
-/// kDaemonUnreachable, kProtocolViolated.
-[[nodiscard]] Result<json::Object> call(const DaemonCall& wanted, const std::string& address);
+/// Calls with a connection of its own. Errors: what it was refused with; kDaemonUnreachable, kProtocolViolated.
+[[nodiscard]] Result<json::Object> call(const DaemonCall& wanted, const Way& way);
 
 /// All at the same time, over one connection; the answers in the order of the calls.
-[[nodiscard]] std::vector<Result<json::Object>> call_all(const std::vector<DaemonCall>& wanted,
-                                                         const std::string& address);
+[[nodiscard]] std::vector<Result<json::Object>> call_all(const std::vector<DaemonCall>& wanted, const Way& way);
 
 }  // namespace ssi::ctl

@@ -19,9 +19,9 @@ constexpr std::chrono::seconds kRead(10);
 constexpr auto kNewGuest = "0";         // the base of a guest that is not in the directory
 constexpr auto kWhicheverThereIs = "";  // as a base
 
-Result<json::Object> call_put(std::string xml, std::string base, const std::string& bus) {
+Result<json::Object> call_put(std::string xml, std::string base, const Way& way) {
     return call(
-        {.method = "DirectoryPut", .arguments = {std::move(xml), std::move(base)}, .timeout = kDefinitionChange}, bus);
+        {.method = "DirectoryPut", .arguments = {std::move(xml), std::move(base)}, .timeout = kDefinitionChange}, way);
 }
 
 Result<std::string> text_of_file(const PutDefinition& wanted, std::istream& input) {
@@ -56,11 +56,11 @@ std::unexpected<Error> give_up(EditedText& draft, const std::string& guest, cons
 
 }  // namespace
 
-Result<json::Object> put_definition(const PutDefinition& wanted, std::istream& input, const std::string& bus) {
+Result<json::Object> put_definition(const PutDefinition& wanted, std::istream& input, const Way& way) {
     auto xml = text_of_file(wanted, input);
     if (!xml) return std::unexpected(xml.error());
     const bool is_new = wanted.base.empty() && !wanted.force;
-    auto done = call_put(*std::move(xml), is_new ? kNewGuest : wanted.force ? kWhicheverThereIs : wanted.base, bus);
+    auto done = call_put(*std::move(xml), is_new ? kNewGuest : wanted.force ? kWhicheverThereIs : wanted.base, way);
     if (!done && is_new && done.error().code == ErrorCode::kDefinitionChanged)
         done.error().remedy = std::format(
             "to change it, say which version the file was made from: --base N (ssictl directory history {}); or "
@@ -70,8 +70,8 @@ Result<json::Object> put_definition(const PutDefinition& wanted, std::istream& i
 }
 
 Result<json::Object> edit_definition(const EditDefinition& wanted, std::istream& input, std::ostream& errors,
-                                     const std::string& bus) {
-    const auto present = call({.method = "DirectoryGet", .arguments = {wanted.guest, ""}, .timeout = kRead}, bus);
+                                     const Way& way) {
+    const auto present = call({.method = "DirectoryGet", .arguments = {wanted.guest, ""}, .timeout = kRead}, way);
     if (!present) return std::unexpected(present.error());
     const auto xml = json::text(*present, "xml");
     if (!xml) return std::unexpected(xml.error());
@@ -89,7 +89,7 @@ Result<json::Object> edit_definition(const EditDefinition& wanted, std::istream&
         if (!edited) return give_up(*draft, wanted.guest, base, edited.error());
         if (is_untouched)
             return json::Object{{"v", 1}, {"guest", wanted.guest}, {"version", *version}, {"changed", false}};
-        auto done = call_put(*std::move(text), base, bus);
+        auto done = call_put(*std::move(text), base, way);
         if (done) return done;
         // No other text helps: it is the version that is not the present one any more.
         if (done.error().code == ErrorCode::kDefinitionChanged)

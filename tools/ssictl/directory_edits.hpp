@@ -7,6 +7,7 @@
 
 #include "lib/common/json_message.hpp"
 #include "tools/ssictl/command_line.hpp"
+#include "tools/ssictl/way.hpp"
 
 namespace ssi::ctl {
 
@@ -15,12 +16,11 @@ inline constexpr std::chrono::seconds kDefinitionChange{60};
 
 /// The document of DirectoryPut. `input`: what FILE "-" stands for. Errors: kUsage (no such file), what ssid refused it
 /// with.
-[[nodiscard]] Result<json::Object> put_definition(const PutDefinition& wanted, std::istream& input,
-                                                  const std::string& bus);
+[[nodiscard]] Result<json::Object> put_definition(const PutDefinition& wanted, std::istream& input, const Way& way);
 
 /// The same of what an editor made of the present version. When it is refused, says why on `errors` and asks on `input`
 /// whether to edit again; if not, the Error's remedy names the file in which the text is kept.
 [[nodiscard]] Result<json::Object> edit_definition(const EditDefinition& wanted, std::istream& input,
-                                                   std::ostream& errors, const std::string& bus);
+                                                   std::ostream& errors, const Way& way);
 
 }  // namespace ssi::ctl

@@ -108,13 +108,18 @@ std::string describe_policy(const json::Object& policy) {
                        number_of(policy, "limit"), made == 0 ? "" : std::format(", {} made", made));
 }
 
-/// A line for each member whose system.toml is not as it should be.
-std::string config_warnings(const std::vector<json::Object>& members) {
+/// A line for each member whose system.toml is not as it should be, or whose libvirt does not ask before it starts
+/// guests.
+std::string member_warnings(const std::vector<json::Object>& members) {
     std::string lines;
-    for (const auto& member : members)
+    for (const auto& member : members) {
+        const auto name = text_of(member, "name");
         if (const auto config = json::object(member, "config"))
             if (const auto note = text_of(*config, "note"); !note.empty())
-                lines += printable(std::format("WARNING: system.toml of {} {}", text_of(member, "name"), note)) + '\n';
+                lines += printable(std::format("WARNING: system.toml of {} {}", name, note)) + '\n';
+        if (const auto fault = text_of(member, "doors_fault"); !fault.empty())
+            lines += printable(std::format("WARNING: nothing new starts on {}: {} (SSI-1049)", name, fault)) + '\n';
+    }
     return lines;
 }
 
@@ -222,7 +227,7 @@ Result<std::string> render_cluster(const json::Object& document) {
                    age(member, "heartbeat_age_ms"), number_of(member, "guests"), votes_of(member), watchdog, dead_after,
                    remark_on(member, name == own)});
     }
-    return result + table.text() + config_warnings(*members);
+    return result + table.text() + member_warnings(*members);
 }
 
 Result<std::string> render_member_names(const json::Object& document) {
@@ -284,6 +289,10 @@ Result<std::string> render_started(const json::Object& document) {
 
 Result<std::string> render_shut_down(const json::Object& document) {
     return sentence(document, "is shutting down");
+}
+
+Result<std::string> render_discarded(const json::Object& document) {
+    return sentence(document, "may start anywhere: what was saved of it is given up");
 }
 
 Result<std::string> render_destroyed(const json::Object& document) {

@@ -25,6 +25,7 @@ using Rendering = Result<std::string> (*)(const json::Object& document);
 [[nodiscard]] Result<std::string> render_started(const json::Object& document);
 [[nodiscard]] Result<std::string> render_shut_down(const json::Object& document);
 [[nodiscard]] Result<std::string> render_destroyed(const json::Object& document);
+[[nodiscard]] Result<std::string> render_discarded(const json::Object& document);
 [[nodiscard]] Result<std::string> render_move(const json::Object& document);
 /// {"v":1,"relocations":[...]}
 [[nodiscard]] Result<std::string> render_moves(const json::Object& document);

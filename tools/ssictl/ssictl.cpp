@@ -15,6 +15,7 @@
 
 #include "lib/common/json_message.hpp"
 #include "lib/common/system_config.hpp"
+#include "tools/ssictl/at.hpp"
 #include "tools/ssictl/authority_verbs.hpp"
 #include "tools/ssictl/command_line.hpp"
 #include "tools/ssictl/config_documents.hpp"
@@ -60,26 +61,26 @@ Result<void> copy_privately(const std::filesystem::path& from, const std::filesy
 /// One invocation, with the streams it talks to.
 class Run {
   public:
-    Run(bool json, Words words, std::istream& input, std::ostream& output, std::ostream& errors, const std::string& bus,
+    Run(bool json, Words words, std::istream& input, std::ostream& output, std::ostream& errors, const Way& way,
         bool terminal)
         : json_(json),
           words_(std::move(words)),
           input_(input),
           output_(output),
           errors_(errors),
-          bus_(bus),
+          way_(way),
           terminal_(terminal) {}
 
     Result<void> operator()(const DaemonCall& wanted) {
         if (auto confirmed = confirm(wanted.confirmation, wanted.warning); !confirmed) return confirmed;
-        const auto document = call(wanted, bus_);
+        const auto document = call(wanted, way_);
         if (!document) return std::unexpected(document.error());
         if (!wanted.verdict.empty() && !json::boolean_or(*document, wanted.verdict, false)) status_ = 1;
         return print(*document, wanted.render);
     }
 
     Result<void> operator()(const ListMoves&) {
-        const auto guests = call({.method = "GuestList", .timeout = kQuick}, bus_);
+        const auto guests = call({.method = "GuestList", .timeout = kQuick}, way_);
         if (!guests) return std::unexpected(guests.error());
         boost::json::array moves;
         const auto* list = guests->if_contains("guests");
@@ -87,7 +88,7 @@ class Run {
             if (!guest.is_object() || json::text_or(guest.get_object(), "phase", "") != "Relocating") continue;
             const auto name = json::text(guest.get_object(), "name");
             if (!name) return std::unexpected(name.error());
-            auto move = call({.method = "RelocateStatus", .arguments = {*name}, .timeout = kQuick}, bus_);
+            auto move = call({.method = "RelocateStatus", .arguments = {*name}, .timeout = kQuick}, way_);
             if (!move) return std::unexpected(move.error());
             moves.emplace_back(std::move(*move));
         }
@@ -95,7 +96,7 @@ class Run {
     }
 
     Result<void> operator()(const ShowCluster&) {
-        const auto answers = call_all({{.method = "QuerySsi", .timeout = kQuick}, query_of_links()}, bus_);
+        const auto answers = call_all({{.method = "QuerySsi", .timeout = kQuick}, query_of_links()}, way_);
         const auto& cluster = answers.front();
         if (!cluster) return std::unexpected(cluster.error());
         // The cluster is shown also where isfcd is away; its links then show in islink list.
@@ -113,7 +114,7 @@ class Run {
                                       .arguments = {wanted.member},
                                       .timeout = kQuick,
                                       .render = render_streams});
-        auto document = call(query_of_links(), bus_);
+        auto document = call(query_of_links(), way_);
         if (document && !wanted.member.empty()) document = only_link(std::move(*document), wanted.member);
         if (!document) return std::unexpected(document.error());
         return print(*document, render_link_details);
@@ -123,7 +124,7 @@ class Run {
         LinkWatch watch(wanted.member);
         auto due = std::chrono::steady_clock::now();
         for (std::uint64_t shown = 0; wanted.count == 0 || shown < wanted.count;) {
-            const auto document = call(query_of_links(), bus_);
+            const auto document = call(query_of_links(), way_);
             if (!document) return std::unexpected(document.error());
             auto interval = watch.next(*document, std::chrono::steady_clock::now());
             if (!interval) return std::unexpected(interval.error());
@@ -151,7 +152,7 @@ class Run {
 
     Result<void> operator()(const PdrMove& wanted) {
         const auto ask = [this]() -> Result<std::optional<json::Object>> {
-            auto cluster = call({.method = "QuerySsi", .timeout = kQuick}, bus_);
+            auto cluster = call({.method = "QuerySsi", .timeout = kQuick}, way_);
             if (cluster) return *std::move(cluster);
             if (cluster.error().code == ErrorCode::kDaemonUnreachable) return std::nullopt;
             return std::unexpected(cluster.error());
@@ -172,7 +173,7 @@ class Run {
         if (!wanted.overwrite && std::filesystem::exists(wanted.file))
             return failure(ErrorCode::kUsage, std::format("{} is there already", wanted.file.string()),
                            wanted.file.string(), "another name, or --force");
-        auto document = call({.method = "EngineBackup", .timeout = kCopy}, bus_);
+        auto document = call({.method = "EngineBackup", .timeout = kCopy}, way_);
         if (!document) return std::unexpected(document.error());
         const auto made = json::text(*document, "file");
         if (!made) return std::unexpected(made.error());
@@ -194,7 +195,7 @@ class Run {
             "Type \"restore\" if you have seen that they are off: ";
         if (auto confirmed = confirm(wanted.yes ? "" : "restore", kWarning); !confirmed) return confirmed;
         if (auto copied = copy_privately(wanted.file, kRestorePlace); !copied) return copied;
-        const auto document = call({.method = "EngineRestore", .timeout = kCopy}, bus_);
+        const auto document = call({.method = "EngineRestore", .timeout = kCopy}, way_);
         std::error_code ignored;
         std::filesystem::remove(kRestorePlace, ignored);
         if (!document) return std::unexpected(document.error());
@@ -210,7 +211,7 @@ class Run {
     Result<void> operator()(const RunDrill& wanted) {
         const auto scenario = find_scenario(wanted.directory, wanted.name);
         if (!scenario) return std::unexpected(scenario.error());
-        const auto site = open_site(wanted.config, bus_);
+        const auto site = open_site(wanted.config, way_.bus);
         if (!site) return std::unexpected(site.error());
         if (const auto home = check_drill(**site, *scenario, wanted.guest); !home) return std::unexpected(home.error());
         // A lab is there for it.
@@ -234,7 +235,7 @@ class Run {
         if (!interrupted) return std::unexpected(interrupted.error());
         const auto scenario = find_scenario(interrupted->directory, interrupted->drill);
         if (!scenario) return std::unexpected(scenario.error());
-        const auto site = open_site(wanted.config, bus_);
+        const auto site = open_site(wanted.config, way_.bus);
         if (!site) return std::unexpected(site.error());
         const auto again = [](std::size_t, const Sight&) -> Result<void> {
             return failure(ErrorCode::kUsage, "one drill takes the power of its own member once");
@@ -260,28 +261,28 @@ class Run {
     }
 
     Result<void> operator()(const DiffConfig& wanted) {
-        auto document = call({.method = "ConfigDiff", .arguments = {wanted.member}, .timeout = kQuick * 2}, bus_);
+        auto document = call({.method = "ConfigDiff", .arguments = {wanted.member}, .timeout = kQuick * 2}, way_);
         if (!document) return std::unexpected(document.error());
-        if (const auto links = call(query_of_links(), bus_)) (*document)["not_in_file"] = run_time_channels(*links);
+        if (const auto links = call(query_of_links(), way_)) (*document)["not_in_file"] = run_time_channels(*links);
         return print(*document, render_config_diff);
     }
 
     Result<void> operator()(const ReloadConfig& wanted) {
         const auto document =
-            call({.method = "ConfigReload", .arguments = {wanted.all ? "all" : ""}, .timeout = kQuick * 30}, bus_);
+            call({.method = "ConfigReload", .arguments = {wanted.all ? "all" : ""}, .timeout = kQuick * 30}, way_);
         if (!document) return std::unexpected(document.error());
         if (refusals_in(*document) > 0) status_ = 1;
         return print(*document, render_config_reload);
     }
 
     Result<void> operator()(const PutDefinition& wanted) {
-        const auto document = put_definition(wanted, input_, bus_);
+        const auto document = put_definition(wanted, input_, way_);
         if (!document) return std::unexpected(document.error());
         return print(*document, render_change);
     }
 
     Result<void> operator()(const EditDefinition& wanted) {
-        const auto document = edit_definition(wanted, input_, errors_, bus_);
+        const auto document = edit_definition(wanted, input_, errors_, way_);
         if (!document) return std::unexpected(document.error());
         return print(*document, render_change);
     }
@@ -289,6 +290,13 @@ class Run {
     Result<void> operator()(const PrintVersion&) {
         return print({{"v", 1}, {"version", SSI_VERSION}},
                      [](const json::Object&) -> Result<std::string> { return "ssictl " SSI_VERSION "\n"; });
+    }
+
+    Result<void> operator()(const AtCommand& wanted) {
+        const auto done = run_at(wanted, json_, input_, output_, errors_, way_);
+        if (!done) return std::unexpected(done.error());
+        status_ = *done;
+        return {};
     }
 
     Result<void> operator()(const CpCommand& wanted) {
@@ -307,7 +315,7 @@ class Run {
     /// None where ssid does not say: a name then stays as it was typed, and whoever is called next answers for it.
     [[nodiscard]] std::vector<std::string> known_names(cp::Element::Kind kind) const {
         const bool of_guests = kind == cp::Element::Kind::kGuest;
-        const auto document = call({.method = of_guests ? "GuestList" : "QuerySsi", .timeout = kQuick}, bus_);
+        const auto document = call({.method = of_guests ? "GuestList" : "QuerySsi", .timeout = kQuick}, way_);
         if (!document) return {};
         const auto objects = entries(*document, of_guests ? "guests" : "members");
         std::vector<std::string> names;
@@ -399,7 +407,7 @@ class Run {
     std::istream& input_;
     std::ostream& output_;
     std::ostream& errors_;
-    const std::string& bus_;
+    const Way& way_;
     bool terminal_;
     int status_ = 0;
 };
@@ -418,14 +426,14 @@ int exit_status(const Error& error) {
 }
 
 int run(std::vector<std::string> arguments, std::istream& input, std::ostream& output, std::ostream& errors,
-        const std::string& bus, bool terminal) {
+        const Way& way, bool terminal) {
     const auto invocation = parse_command_line(arguments);
     if (!invocation) {
         output << invocation.error().output;
         errors << invocation.error().errors;
         return invocation.error().status;
     }
-    Run runner(invocation->json, std::move(arguments), input, output, errors, bus, terminal);
+    Run runner(invocation->json, std::move(arguments), input, output, errors, way, terminal);
     const auto done = std::visit([&](const auto& command) { return runner(command); }, invocation->command);
     if (done) return runner.status();
     if (invocation->json) output << pretty(json::Object{{"v", 1}, {"error", json::from_error(done.error())}});

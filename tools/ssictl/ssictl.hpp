@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/common/error.hpp"
+#include "tools/ssictl/way.hpp"
 
 namespace ssi::ctl {
 
@@ -13,8 +14,8 @@ namespace ssi::ctl {
 [[nodiscard]] int exit_status(const Error& error);
 
 /// Does what the arguments (without the program's name) say; returns the exit status, 0 when it is done. `terminal`:
-/// output is one, so that what changes is drawn over what was. `bus`: address of the bus; empty: the system's.
+/// output is one, so that what changes is drawn over what was.
 [[nodiscard]] int run(std::vector<std::string> arguments, std::istream& input, std::ostream& output,
-                      std::ostream& errors, const std::string& bus = {}, bool terminal = false);
+                      std::ostream& errors, const Way& way = {}, bool terminal = false);
 
 }  // namespace ssi::ctl

@@ -14,6 +14,7 @@
 #include "daemons/ssid/api/fence_test.hpp"
 #include "daemons/ssid/state/guest_rules.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
+#include "daemons/ssid/state/saved_state_rules.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
@@ -161,6 +162,15 @@ Administration::Answer Administration::guest_destroy(std::string guest) {
     const auto name = GuestName::parse(guest);
     if (!name) co_return std::unexpected(name.error());
     if (auto stopped = co_await stop(*name, true); !stopped) co_return std::unexpected(stopped.error());
+    co_return text(json::Object{{"v", 1}, {"guest", guest}});
+}
+
+Administration::Answer Administration::guest_discard(std::string guest, std::string who) {
+    const auto name = GuestName::parse(guest);
+    if (!name) co_return std::unexpected(name.error());
+    auto committed = co_await view_.commit([&](const ClusterState& state) { return decide_discard(state, *name); });
+    if (!committed) co_return std::unexpected(committed.error());
+    log::notice(std::format("{} gave up the saved memory of guest {}", who, guest), {{"SSI_GUEST", guest}});
     co_return text(json::Object{{"v", 1}, {"guest", guest}});
 }
 

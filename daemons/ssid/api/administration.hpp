@@ -33,6 +33,8 @@ class Administration {
     Answer guest_start(std::string guest, std::string member);
     Answer guest_shutdown(std::string guest);
     Answer guest_destroy(std::string guest);
+    /// Gives up the memory that is saved of it.
+    Answer guest_discard(std::string guest, std::string who);
     /// Changes what is not empty and shows the policy. `restart`: "yes" (and no preference any more), "no", or "prefer"
     /// with the names of members, separated by commas. Errors: kUsage, kGuestUnknown, kMemberUnknown.
     Answer guest_policy(std::string guest, std::string restart, std::string prefer, std::string priority,

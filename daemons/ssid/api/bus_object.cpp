@@ -7,6 +7,7 @@
 namespace ssi::cluster {
 
 std::string user_of(Bus::Caller caller) {
+    if (!caller.name.empty()) return std::move(caller.name);
     return caller.uid == 0 ? "root" : std::format("user {}", caller.uid);
 }
 
@@ -35,6 +36,9 @@ std::vector<Bus::Method> bus_methods(Administration& administration, EngineAdmin
         {"GuestStart", {"guest", "member"}, two(&Administration::guest_start)},
         {"GuestShutdown", {"guest"}, one(&Administration::guest_shutdown)},
         {"GuestDestroy", {"guest"}, one(&Administration::guest_destroy)},
+        {"GuestDiscard",
+         {"guest"},
+         [&a](Arguments arguments, Bus::Caller by) { return a.guest_discard(arguments[0], user_of(by)); }},
         {"GuestPolicy",
          {"guest", "restart", "prefer", "priority", "limit"},
          [&a](Arguments arguments, Bus::Caller) {

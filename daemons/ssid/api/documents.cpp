@@ -28,6 +28,13 @@ bool is_voter(const MemberName& member, const SystemConfig& config, const OwnVie
     return std::ranges::any_of(view.seats, [&](const Seat& seat) { return seat.member == member && !seat.is_learner; });
 }
 
+/// What is wrong with its doors; empty: nothing that is known.
+std::string doors_fault(const ClusterState& state, const MemberName& member) {
+    const auto life = state.joined_life(member);
+    const auto* open = life ? state.open_doors(*life) : nullptr;
+    return open == nullptr ? "" : open->fault;
+}
+
 value config_entry(const ClusterState& state, const MemberName& member) {
     const auto* config = state.config_of(member);
     if (config == nullptr) return nullptr;
@@ -55,6 +62,7 @@ json::Object member_entry(const MemberConfig& member, const SystemConfig& config
             {"free_mib", free_mib_of(state, member.name)},
             {"maintenance", word_entry(state.maintenance(member.name))},
             {"config", config_entry(state, member.name)},
+            {"doors_fault", doors_fault(state, member.name)},
             {"reason", reason}};
 }
 
@@ -62,6 +70,9 @@ json::Object guest_entry(const ClusterState& state, const GuestName& guest) {
     json::Object entry{{"name", guest.str()}, {"uuid", ""},     {"phase", "Down"}, {"member", nullptr},
                        {"to", nullptr},       {"run", nullptr}, {"reason", ""}};
     if (const auto* definition = state.definition(guest)) entry["uuid"] = definition->uuid.str();
+    const auto* saved = state.saved(guest);
+    entry["saved_at"] = saved == nullptr ? value(nullptr) : value(saved->member.str());
+    if (saved != nullptr) entry["reason"] = std::format("its memory is saved on {}", saved->member.str());
     if (const auto* residency = state.residency(guest)) {
         entry["uuid"] = residency->uuid.str();
         entry["phase"] = text_of(residency->phase);

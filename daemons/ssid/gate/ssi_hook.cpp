@@ -93,6 +93,14 @@ Text ask(const std::string& request, Clock::time_point deadline) {
     return read_all(fd, kAnswerLimit, '\n', deadline);  // the descriptor ends with the process
 }
 
+/// libvirt 11.3 takes a refused `restore` of its managed save image for a success: it deletes the image, and says that
+/// the guest was started.
+bool has_managed_save_image(std::string_view guest) {
+    const char* other = std::getenv("SSI_HOOK_SAVED_IMAGES");
+    const auto path = std::format("{}/{}.save", other != nullptr ? other : "/var/lib/libvirt/qemu/save", guest);
+    return ::access(path.c_str(), F_OK) == 0;
+}
+
 /// Nothing if ssid allows it, else the line for the administrator.
 std::string refusal(std::string_view guest, const Text& answer) {
     const auto silent = [&](std::string_view why) {
@@ -122,8 +130,9 @@ int main(int argc, char** argv) {
     const auto guest = argument(1);
     const auto operation = argument(2);
     // A refused `reconnect` kills a running guest, and the end of a guest cannot be refused. What has begun was
-    // allowed.
-    const bool may_refuse = operation == "prepare" || operation == "migrate" || operation == "restore";
+    // allowed. Of a managed save image the `prepare` that follows is refused: it outlives that.
+    const bool may_refuse =
+        operation == "prepare" || operation == "migrate" || (operation == "restore" && !has_managed_save_image(guest));
 
     const auto deadline = Clock::now() + time_limit();
     const auto xml = read_all(STDIN_FILENO, kXmlLimit, '\0', deadline);

@@ -10,6 +10,7 @@
 #include "daemons/ssid/gate/spawn.hpp"
 #include "daemons/ssid/state/guest_rules.hpp"
 #include "daemons/ssid/state/relocation_rules.hpp"
+#include "daemons/ssid/state/saved_state_rules.hpp"
 #include "lib/common/log.hpp"
 #include "lib/common/mutation.hpp"
 
@@ -95,6 +96,11 @@ boost::asio::awaitable<Result<void>> Guests::prepare(HookRequest request) {
 
     auto definition = parse_domain_xml(request.xml);
     if (!definition) co_return std::unexpected(definition.error());
+    // libvirt starts from a managed save image whenever there is one. It comes to this whether or not the `restore`
+    // before was heard.
+    if (has_saved_image(request.guest))
+        if (auto may = may_restore(view_.state(), request.guest, definition->record.uuid, membership_.own()); !may)
+            co_return may;
     const auto run = RunId::random();
     starting_.insert(run);
     if (mutated(Mutation::kRightBeforeCommit))
@@ -112,6 +118,8 @@ boost::asio::awaitable<Result<void>> Guests::prepare(HookRequest request) {
 }
 
 boost::asio::awaitable<Result<void>> Guests::announce_incoming(GuestName guest) {
+    // So that an image that is here when a guest ends here is of that very run, and that no restore is taken for it.
+    if (has_saved_image(guest)) co_return stale_image(guest, membership_.own(), "it is not moved there");
     // BeginRelocation is committed before libvirt is called, but this mirror may be a little behind.
     const auto deadline = clock_.now() + timing_.hook * 3 / 4;
     while (incoming(guest) == nullptr && clock_.now() < deadline) {
@@ -190,7 +198,9 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
     if (!rights) co_return std::unexpected(rights.error());
     for (const auto& [guest, run] : expected) {
         if (std::ranges::find(*rights, run, &Right::run) != rights->end()) continue;
-        keep_first(co_await view_.commit([&](const ClusterState& state) { return decide_release(state, guest, run); }));
+        const bool is_saved = has_saved_image(guest);
+        keep_first(co_await view_.commit(
+            [&](const ClusterState& state) { return decide_release(state, guest, run, is_saved); }));
     }
     for (const auto& right : *rights)
         if (const auto lost = lost_tokens.find(right.run); lost != lost_tokens.end())
@@ -215,8 +225,25 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
         if (is_here || relocation.abort_requested || view_.state().is_over(residency->home))
             keep_first(co_await resolve_incoming(guest, relocation));
     }
+    keep_first(co_await forget_removed_images());
     start_pending();
     co_return result;
+}
+
+/// Of those that are said to be here.
+boost::asio::awaitable<Result<void>> Guests::forget_removed_images() {
+    std::vector<GuestName> removed;
+    for (const auto& [guest, saved] : view_.state().saved_guests())
+        if (saved.value.member == membership_.own() && !has_saved_image(guest)) removed.push_back(guest);
+    for (const auto& guest : removed) {
+        auto forgotten = co_await view_.commit([&](const ClusterState& state) -> Result<Transaction> {
+            const auto* saved = state.saved(guest);
+            if (saved == nullptr || saved->member != membership_.own()) return Transaction{};
+            return decide_discard(state, guest);
+        });
+        if (!forgotten) co_return forgotten;
+    }
+    co_return Result<void>{};
 }
 
 boost::asio::awaitable<Result<void>> Guests::reconcile_right(Right right) {

@@ -30,6 +30,9 @@ class Guests {
     /// Set by the wiring: a relocation of this guest is being carried out here (Relocations::is_moving).
     std::function<bool(const GuestName&)> is_moving = [](const GuestName&) { return false; };
 
+    /// Set by the wiring: libvirt here has a managed save image of this guest.
+    std::function<bool(const GuestName&)> has_saved_image = [](const GuestName&) { return false; };
+
     /// Something about the guard may have changed.
     void poke() { poked_.notify(); }
 
@@ -47,6 +50,7 @@ class Guests {
     boost::asio::awaitable<Result<void>> resolve_incoming(GuestName guest, Relocation relocation);
     boost::asio::awaitable<Result<void>> take_back(Right right, RunId token);
     boost::asio::awaitable<Result<void>> place_orphans();
+    boost::asio::awaitable<Result<void>> forget_removed_images();
     void start_pending();
     boost::asio::awaitable<void> start_one(GuestName guest, MemberLife at);
 

@@ -248,6 +248,7 @@ asio::awaitable<void> LibvirtDefinitions::follow() {
         if (opened) {
             said.clear();
             on_unknown();
+            on_libvirt_found();
             co_await closed_.wait_after(seen);
         } else if (std::exchange(said, opened.error().what) != opened.error().what) {
             log::warning("what is defined in libvirt is not noticed", opened.error());

@@ -24,8 +24,10 @@ class LibvirtDefinitions final : public DefinitionStore {
     boost::asio::awaitable<Result<LocalDefinition>> define(std::string xml, Schema schema) override;
     boost::asio::awaitable<Result<void>> undefine(GuestName guest) override;
 
-    /// Follows libvirt's events, for ever: on_unknown() whenever libvirt is there again.
+    /// Follows libvirt's events, for ever: on_unknown() and on_libvirt_found() whenever libvirt is there again.
     boost::asio::awaitable<void> follow();
+
+    std::function<void()> on_libvirt_found = [] {};
 
   private:
     struct Mailbox;

@@ -104,7 +104,7 @@ boost::asio::awaitable<void> Relocations::carry_out(GuestName guest, Residency r
         record.total_ms = times->total.count();
         record.down_ms = times->down.count();
     } else {
-        record.reason = times.error().what;
+        record.reason = times.error().text();
     }
     auto recorded = co_await view_.commit([&](const ClusterState& state) -> Result<Transaction> {
         return Transaction{{unchanged(state, move_key(guest))}, {{move_key(guest), encode(record)}}};

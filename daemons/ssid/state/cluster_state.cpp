@@ -89,7 +89,9 @@ Result<void> ClusterState::put(const std::string& key, const std::string& value,
     if (kind == "deleted") return put_record(deleted_, name, value, modified);
     if (kind == "policies") return put_record(policies_, name, value, modified);
     if (kind == "capacity") return put_record(capacities_, name, value, modified);
+    if (kind == "doors") return put_record(doors_, name, value, modified);
     if (kind == "residency") return put_record(residencies_, name, value, modified);
+    if (kind == "saved") return put_record(saved_, name, value, modified);
     if (kind == "moves") return put_record(moves_, name, value, modified);
     if (kind == "registrations") return put_record(registrations_, name, value, modified);
     if (kind == "configs") return put_record(configs_, name, value, modified);
@@ -111,7 +113,9 @@ void ClusterState::erase(const std::string& key) {
     if (kind == "deleted") erase_record(deleted_, name);
     if (kind == "policies") erase_record(policies_, name);
     if (kind == "capacity") erase_record(capacities_, name);
+    if (kind == "doors") erase_record(doors_, name);
     if (kind == "residency") erase_record(residencies_, name);
+    if (kind == "saved") erase_record(saved_, name);
     if (kind == "moves") erase_record(moves_, name);
     if (kind == "registrations") erase_record(registrations_, name);
     if (kind == "configs") erase_record(configs_, name);
@@ -137,6 +141,9 @@ const OperatorWord* ClusterState::maintenance(const MemberName& name) const {
 }
 const Residency* ClusterState::residency(const GuestName& name) const {
     return find_value(residencies_, name);
+}
+const SavedRecord* ClusterState::saved(const GuestName& name) const {
+    return find_value(saved_, name);
 }
 const DirectoryRecord* ClusterState::definition(const GuestName& name) const {
     return find_value(directory_, name);
@@ -166,7 +173,16 @@ const CapacityRecord* ClusterState::capacity(const MemberLife& life) const {
     return record != nullptr && record->incarnation == life.incarnation ? record : nullptr;
 }
 
+const DoorsRecord* ClusterState::open_doors(const MemberLife& life) const {
+    const auto* record = find_value(doors_, life.member);
+    return record != nullptr && record->incarnation == life.incarnation ? record : nullptr;
+}
+
 bool ClusterState::may_take_guests(const MemberLife& life) const {
+    return is_in_service(life) && open_doors(life) == nullptr;
+}
+
+bool ClusterState::is_in_service(const MemberLife& life) const {
     const auto* record = member(life.member);
     return record != nullptr && record->state == MemberState::kJoined && record->incarnation == life.incarnation &&
            fence(life.member) == nullptr;

@@ -40,6 +40,7 @@ class ClusterState {
     [[nodiscard]] const RecordMap<GuestName, DeletedRecord>& deleted() const { return deleted_; }
     [[nodiscard]] const RecordMap<GuestName, GuestPolicy>& policies() const { return policies_; }
     [[nodiscard]] const RecordMap<GuestName, Residency>& residencies() const { return residencies_; }
+    [[nodiscard]] const RecordMap<GuestName, SavedRecord>& saved_guests() const { return saved_; }
     [[nodiscard]] const RecordMap<GuestName, MoveRecord>& moves() const { return moves_; }
 
     [[nodiscard]] const RecordMap<MemberName, MemberConfigRecord>& configs() const { return configs_; }
@@ -57,6 +58,8 @@ class ClusterState {
     /// Who is alone; none if nobody says so.
     [[nodiscard]] const MemberLife* lone() const { return lone_ ? &lone_->value.life : nullptr; }
     [[nodiscard]] const Residency* residency(const GuestName& name) const;
+    /// Where its memory is saved; none if it is not.
+    [[nodiscard]] const SavedRecord* saved(const GuestName& name) const;
     /// What an operator said, else what its definition says.
     [[nodiscard]] GuestPolicy policy(const GuestName& name) const;
     /// What this life published last; none if nothing.
@@ -70,7 +73,11 @@ class ClusterState {
     /// Of a guest that has no entry any more.
     [[nodiscard]] const DeletedRecord* deletion(const GuestName& name) const;
 
+    /// Of this very life; none while libvirt asks our doors there, as far as is known.
+    [[nodiscard]] const DoorsRecord* open_doors(const MemberLife& life) const;
     /// Joined in exactly this incarnation, and no fencing of it is open.
+    [[nodiscard]] bool is_in_service(const MemberLife& life) const;
+    /// And its libvirt asks our doors.
     [[nodiscard]] bool may_take_guests(const MemberLife& life) const;
     /// A later life has begun, or this one was declared Down: nothing of it runs any more.
     [[nodiscard]] bool is_over(const MemberLife& life) const;
@@ -92,7 +99,9 @@ class ClusterState {
     RecordMap<GuestName, DeletedRecord> deleted_;
     RecordMap<GuestName, GuestPolicy> policies_;
     RecordMap<MemberName, CapacityRecord> capacities_;
+    RecordMap<MemberName, DoorsRecord> doors_;
     RecordMap<GuestName, Residency> residencies_;
+    RecordMap<GuestName, SavedRecord> saved_;
     RecordMap<GuestName, MoveRecord> moves_;
     RecordMap<MemberName, RegistrationRecord> registrations_;
     RecordMap<MemberName, MemberConfigRecord> configs_;

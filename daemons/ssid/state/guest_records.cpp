@@ -57,6 +57,29 @@ Result<CapacityRecord> decode(std::string_view json) {
                                         reader.number_or("guests_mib")});
 }
 
+std::string encode(const DoorsRecord& record) {
+    return record_text(
+        {{"v", 1}, {"incarnation", std::to_underlying(record.incarnation)}, {"fault", fit_for_json(record.fault)}});
+}
+
+template <>
+Result<DoorsRecord> decode(std::string_view json) {
+    RecordReader reader(json, "doors record");
+    return reader.finish(DoorsRecord{reader.incarnation("incarnation"), reader.text("fault")});
+}
+
+std::string encode(const SavedRecord& record) {
+    return record_text(
+        {{"v", 1}, {"uuid", record.uuid.str()}, {"member", record.member.str()}, {"run", record.run.str()}});
+}
+
+template <>
+Result<SavedRecord> decode(std::string_view json) {
+    RecordReader reader(json, "saved record");
+    return reader.finish(
+        SavedRecord{reader.name<GuestUuid>("uuid"), reader.name<MemberName>("member"), RunId(reader.text("run"))});
+}
+
 std::string encode(const Residency& record) {
     json::Object object{{"v", 1},
                         {"uuid", record.uuid.str()},

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <format>
+#include <iterator>
 #include <map>
 #include <tuple>
 #include <utility>
 
 #include "daemons/ssid/state/member_rules.hpp"
 #include "daemons/ssid/state/record_keys.hpp"
+#include "daemons/ssid/state/saved_state_rules.hpp"
 #include "lib/common/mutation.hpp"
 
 namespace ssi::cluster {
@@ -64,6 +66,13 @@ Transaction set_residency(const ClusterState& state, const GuestName& guest, std
     return {{unchanged(state, residency_key(guest))}, {{residency_key(guest), std::move(value)}}};
 }
 
+/// Of different keys.
+Transaction both(Transaction one, const Transaction& other) {
+    std::ranges::copy(other.conditions, std::back_inserter(one.conditions));
+    std::ranges::copy(other.writes, std::back_inserter(one.writes));
+    return one;
+}
+
 }  // namespace
 
 Transaction restart_or_forget(const ClusterState& state, const GuestName& guest, const Residency& residency,
@@ -91,12 +100,33 @@ Transaction restart_or_forget(const ClusterState& state, const GuestName& guest,
     return transaction;
 }
 
+Result<Transaction> decide_doors(const ClusterState& state, const MemberLife& life, const std::string& fault) {
+    const auto* known = state.open_doors(life);
+    if (state.joined_life(life.member) != life || (known == nullptr ? "" : known->fault) == fault) return Transaction{};
+    std::optional<std::string> value;
+    if (!fault.empty()) value = encode(DoorsRecord{life.incarnation, fault});
+    return Transaction{{unchanged(state, member_key(life.member)), unchanged(state, doors_key(life.member))},
+                       {{doors_key(life.member), std::move(value)}}};
+}
+
+Result<void> doors_let_in(const ClusterState& state, const MemberLife& life, const GuestName& guest) {
+    const auto* open = state.open_doors(life);
+    if (open == nullptr) return {};
+    return failure(
+        ErrorCode::kDoorsOpen,
+        std::format("nothing new may run on {}, nor guest {}: {}", life.member.str(), guest.str(), open->fault),
+        life.member.str(), "put it right there and restart libvirtd: ssictl query ssi");
+}
+
 Result<Transaction> decide_start(const ClusterState& state, const StartRequest& request) {
     const auto& guest = request.guest.str();
+    if (auto let_in = doors_let_in(state, request.at, request.guest); !let_in) return std::unexpected(let_in.error());
     if (!state.may_take_guests(request.at))
         return failure(ErrorCode::kMemberNotJoined,
                        std::format("{} is not Joined, so guest {} was not started", request.at.member.str(), guest),
                        guest, "ssictl query ssi shows why; wait until it is Joined and try again");
+    if (auto may = saved_state_lets_start(state, request.guest, request.definition.uuid, request.at.member); !may)
+        return std::unexpected(may.error());
     const auto* known = state.definition(request.guest);
     if (known != nullptr && known->uuid != request.definition.uuid)
         return failure(ErrorCode::kGuestUuidDiffers,
@@ -120,7 +150,8 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
                            guest, std::format("shut {} down first, or give {} another UUID", other.str(), guest));
     const Residency residency{request.definition.uuid, Phase::kStarting, request.at, request.run, {}, 0, "", restarts};
     auto transaction = set_residency(state, request.guest, residency);
-    for (const auto& key : {member_key(request.at.member), fence_key(request.at.member), directory_key(request.guest)})
+    for (const auto& key : {member_key(request.at.member), fence_key(request.at.member), doors_key(request.at.member),
+                            directory_key(request.guest), saved_key(request.guest)})
         transaction.conditions.push_back(unchanged(state, key));
     // Changed by every start, so that of two starts of one UUID under two names only one commits.
     const auto uuid = uuid_key(request.definition.uuid);
@@ -137,14 +168,22 @@ Result<Transaction> decide_running(const ClusterState& state, const GuestName& g
     if (residency == nullptr || residency->run != run || residency->phase != Phase::kStarting) return Transaction{};
     auto running = *residency;
     running.phase = Phase::kRunning;
-    return set_residency(state, guest, running);
+    auto transaction = set_residency(state, guest, running);
+    // What was saved is in its memory again, or void.
+    if (const auto discarded = decide_discard(state, guest)) return both(std::move(transaction), *discarded);
+    return transaction;
 }
 
-Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run) {
+Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run, bool is_saved) {
     const auto* residency = state.residency(guest);
     if (residency == nullptr || run.empty()) return Transaction{};
     if (residency->run != run && !mutated(Mutation::kReleaseByNameAlone)) return Transaction{};
-    if (!residency->relocation) return set_residency(state, guest, std::nullopt);
+    if (!residency->relocation) {
+        auto released = set_residency(state, guest, std::nullopt);
+        return is_saved ? both(std::move(released),
+                               decide_saved(state, guest, {residency->uuid, residency->home.member, run}))
+                        : released;
+    }
     if (residency->relocation->source_ended) return Transaction{};
     auto next = *residency;
     next.relocation->source_ended = true;

@@ -19,13 +19,21 @@ struct StartRequest {
 /// A start at one member. Refused, with the member's name, when the guest runs or may run anywhere.
 [[nodiscard]] Result<Transaction> decide_start(const ClusterState& state, const StartRequest& request);
 
+/// What this life's libvirt was seen to do with our doors; empty: it asks them. No writes: it says so already, or the
+/// life is not Joined.
+[[nodiscard]] Result<Transaction> decide_doors(const ClusterState& state, const MemberLife& life,
+                                               const std::string& fault);
+/// Refused (kDoorsOpen) while they are open there.
+[[nodiscard]] Result<void> doors_let_in(const ClusterState& state, const MemberLife& life, const GuestName& guest);
+
 /// QEMU was let in: Starting becomes Running.
 [[nodiscard]] Result<Transaction> decide_running(const ClusterState& state, const GuestName& guest, const RunId& run);
 
 /// The QEMU of this run, at the guest's home, is gone or was never made. During a relocation only the destination can
 /// say whether it had taken over: the end is noted and an abort requested. Anything that is not this run's is left
-/// alone.
-[[nodiscard]] Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run);
+/// alone. `is_saved`: libvirt has its memory in a managed save image.
+[[nodiscard]] Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run,
+                                                 bool is_saved = false);
 
 /// The QEMU of this run was killed because the lease of its member ran out: Pending by restart policy and placement; in
 /// a relocation only after Abort, which is asked for. No writes: not this run's, or nobody there to take it.

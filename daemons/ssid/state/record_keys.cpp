@@ -47,8 +47,14 @@ std::string policy_key(const GuestName& name) {
 std::string capacity_key(const MemberName& name) {
     return key("capacity", name.str());
 }
+std::string doors_key(const MemberName& name) {
+    return key("doors", name.str());
+}
 std::string residency_key(const GuestName& name) {
     return key("residency", name.str());
+}
+std::string saved_key(const GuestName& name) {
+    return key("saved", name.str());
 }
 std::string move_key(const GuestName& name) {
     return key("moves", name.str());

@@ -98,6 +98,14 @@ struct CapacityRecord {
     friend bool operator==(const CapacityRecord&, const CapacityRecord&) = default;
 };
 
+/// doors/MEMBER: libvirt of this life of a member was seen not to ask one of our doors (DESIGN.md section 7): nothing
+/// new may start there. It exists only while that is so.
+struct DoorsRecord {
+    Incarnation incarnation{};
+    std::string fault;  ///< What was seen.
+    friend bool operator==(const DoorsRecord&, const DoorsRecord&) = default;
+};
+
 /// Starting: committed, QEMU not seen yet. Running: QEMU exists. Relocating: resident on two members until Done or
 /// Abort (SAFETY 22). Pending: runs nowhere; `member` is to start it.
 enum class Phase { kStarting, kRunning, kRelocating, kPending };
@@ -135,6 +143,15 @@ struct Residency {
     std::string reason;                    ///< Why it is Pending, or why the last attempt failed.
     int restarts = 0;                      ///< After deaths of its members, since it ran for kSettled.
     friend bool operator==(const Residency&, const Residency&) = default;
+};
+
+/// saved/GUEST: its memory is in libvirt's managed save image on `member`, of the run that ended so; it has not run
+/// since.
+struct SavedRecord {
+    GuestUuid uuid;
+    MemberName member;
+    RunId run;
+    friend bool operator==(const SavedRecord&, const SavedRecord&) = default;
 };
 
 /// moves/GUEST: how the last relocation ended.
@@ -187,7 +204,9 @@ struct MemberConfigRecord {
 [[nodiscard]] std::string encode(const DeletedRecord& record);
 [[nodiscard]] std::string encode(const GuestPolicy& record);
 [[nodiscard]] std::string encode(const CapacityRecord& record);
+[[nodiscard]] std::string encode(const DoorsRecord& record);
 [[nodiscard]] std::string encode(const Residency& record);
+[[nodiscard]] std::string encode(const SavedRecord& record);
 [[nodiscard]] std::string encode(const MoveRecord& record);
 [[nodiscard]] std::string encode(const RegistrationRecord& record);
 [[nodiscard]] std::string encode(const ClusterConfigRecord& record);

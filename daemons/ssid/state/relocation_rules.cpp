@@ -35,11 +35,13 @@ Result<Transaction> decide_begin_relocation(const ClusterState& state, const Gue
     if (residency->home.member == to)
         return failure(ErrorCode::kGuestHereAlready, std::format("guest {} runs on {} already", name, to.str()), name);
     const auto target = state.joined_life(to);
-    if (!target || !state.may_take_guests(*target) || !state.may_take_guests(residency->home))
+    // A member whose doors are open may give guests away.
+    if (!target || !state.is_in_service(*target) || !state.is_in_service(residency->home))
         return failure(ErrorCode::kMemberNotJoined,
                        std::format("{} is not Joined",
-                                   target && state.may_take_guests(*target) ? residency->home.member.str() : to.str()),
+                                   target && state.is_in_service(*target) ? residency->home.member.str() : to.str()),
                        to.str(), "ssictl query ssi shows the members that are");
+    if (auto let_in = doors_let_in(state, *target, guest); !let_in) return std::unexpected(let_in.error());
     auto next = *residency;
     next.phase = Phase::kRelocating;
     next.relocation = Relocation{*target, run};
@@ -48,6 +50,7 @@ Result<Transaction> decide_begin_relocation(const ClusterState& state, const Gue
         transaction.conditions.push_back(unchanged(state, member_key(member)));
         transaction.conditions.push_back(unchanged(state, fence_key(member)));
     }
+    transaction.conditions.push_back(unchanged(state, doors_key(to)));
     return transaction;
 }
 

@@ -68,6 +68,8 @@ _ssictl() {
             *) words+=("$word") ;;
         esac
     done
+    # What comes after `at MEMBER` is a command line of its own.
+    if [ "${words[0]}" = at ] && [ ${#words[@]} -ge 2 ]; then words=("${words[@]:2}"); fi
     cword=${#words[@]}
 
     if [ "${words[0]}" = cp ] && [[ $cur != -* ]]; then
@@ -94,9 +96,10 @@ _ssictl() {
         --cluster | --priority | --limit | --own-address | --peer-address | --port | --interval | --count | --slot | --host | --channel | --base | --version) return ;;
         *)
             case "${words[*]:0:2}" in
-                '') choices='query guest directory relocate member fence disarm arm maintenance islink config reload ca pdr engine drill cp version' ;;
+                '') choices='query guest directory relocate member fence disarm arm maintenance islink config reload ca pdr engine drill cp at version' ;;
+                at) names=members ;;
                 query) choices='ssi names' ;;
-                guest) choices='list show policy start shutdown destroy' ;;
+                guest) choices='list show policy start shutdown destroy discard' ;;
                 directory) choices='list get put edit delete history rollback adopt conflicts' ;;
                 relocate) choices='move status' ;;
                 member) choices='set-down leave add remove replace rename reboot' ;;
@@ -124,7 +127,7 @@ _ssictl() {
                     [ "$cword" -eq 2 ] && names=definitions
                     ;;
                 'directory adopt') [ "$cword" -eq 2 ] && names=strangers ;;
-                'guest show' | 'guest policy' | 'guest start' | 'guest shutdown' | 'guest destroy' | 'relocate status')
+                'guest show' | 'guest policy' | 'guest start' | 'guest shutdown' | 'guest destroy' | 'guest discard' | 'relocate status')
                     [ "$cword" -eq 2 ] && names=guests
                     ;;
                 'relocate move')

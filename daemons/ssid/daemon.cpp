@@ -34,6 +34,7 @@
 #include "daemons/ssid/guests/libvirt_definitions.hpp"
 #include "daemons/ssid/guests/libvirt_doors.hpp"
 #include "daemons/ssid/guests/libvirt_hypervisor.hpp"
+#include "daemons/ssid/guests/saved_image.hpp"
 #include "daemons/ssid/host_calls.hpp"
 #include "daemons/ssid/membership/boot_file.hpp"
 #include "daemons/ssid/membership/lone_keeper.hpp"
@@ -184,12 +185,8 @@ Result<void> Daemon::Parts::open() {
     methods.push_back(remote_calls->method());
     if (auto exported = bus->export_object(kBusPath, kBusInterface, std::move(methods)); !exported) return exported;
 
-    guests.has_saved_image = [this](const GuestName& guest) {
-        std::error_code unreadable;
-        return std::filesystem::exists(std::filesystem::path(places.saved_images) / (guest.str() + ".save"),
-                                       unreadable);
-    };
-    directory.has_saved_image = guests.has_saved_image;
+    guests.saved_image = [this](const GuestName& guest) { return saved_image(places.saved_images, guest); };
+    guests.doors_are_asked = [this] { return door_test.are_asked(); };
     guests.is_moving = [this](const GuestName& guest) { return relocations->is_moving(guest); };
     membership.on_beat = [this](BootTime begun) {
         spawn(renew_lease(begun));
@@ -199,7 +196,9 @@ Result<void> Daemon::Parts::open() {
         if (auto* verdicts = engine_parts->verdicts(); verdicts != nullptr && membership.life())
             spawn(verdicts->settle());
     };
+    door_test.restart_libvirt = [this] { return restart_libvirt(*bus); };
     definition_store.on_libvirt_found = [this] { door_test.libvirt_has_started(); };
+    definition_store.on_libvirt_lost = [this] { door_test.libvirt_has_gone(); };
     guard.on_event = [this](const GuardEvent&) { guests.poke(); };
     guard.on_connected = [this] {
         described.reset();

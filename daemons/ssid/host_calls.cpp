@@ -22,6 +22,18 @@ awaitable<Result<json::Object>> reload_isfcd(Bus& bus) {
     co_return json::parse(*answer, "isfcd");
 }
 
+awaitable<Result<void>> restart_libvirt(Bus& bus) {
+    const Bus::Target manager{"org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                              "org.freedesktop.systemd1.Manager"};
+    for (const auto* name : {"libvirtd.service", "virtqemud.service"}) {
+        std::vector<std::string> unit{name, "replace"};
+        auto answer = co_await bus.call(manager, "TryRestartUnit", std::move(unit), 10s);
+        // A unit that is not installed is not loaded either.
+        if (!answer && !answer.error().object.ends_with("NoSuchUnit")) co_return std::unexpected(answer.error());
+    }
+    co_return Result<void>{};
+}
+
 /// As `systemctl reboot`: the manager's own Reboot would stop no unit.
 awaitable<Result<void>> reboot_host(Bus& bus) {
     const Bus::Target manager{"org.freedesktop.systemd1", "/org/freedesktop/systemd1",

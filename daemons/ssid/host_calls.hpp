@@ -21,6 +21,9 @@ boost::asio::awaitable<Result<std::string>> call_isfcd(Bus& bus, std::string met
 /// kProtocolViolated (no JSON).
 boost::asio::awaitable<Result<json::Object>> reload_isfcd(Bus& bus);
 
+/// libvirtd or virtqemud, whichever runs; no guest stops. Returns when systemd has begun. Errors: those of Bus::call().
+boost::asio::awaitable<Result<void>> restart_libvirt(Bus& bus);
+
 /// Boots this host again in order; returns when systemd has begun. Errors: those of Bus::call().
 boost::asio::awaitable<Result<void>> reboot_host(Bus& bus);
 

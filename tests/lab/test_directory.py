@@ -56,6 +56,11 @@ def wait_title(admin: Administrator, guest: str, title: str, members: tuple[str,
              f"'{title}' to be the title of {guest} on {member}")
 
 
+def heard(admin: Administrator, at: str, of: str) -> bool:
+    entries = admin.document(at, "query", "ssi")["members"]
+    return any(entry["name"] == of and entry["heartbeat_age_ms"] is not None for entry in entries)
+
+
 def wait_gone(admin: Administrator, guest: str, members: tuple[str, ...] = ALL) -> None:
     for member in members:
         wait(admin, lambda at=member: not definition(admin, at, guest), f"{guest} to be undefined on {member}")
@@ -143,6 +148,8 @@ def test_of_two_edits_the_directory_s_counts_and_the_other_is_kept(admin: Admini
 
 
 def test_what_was_deleted_while_a_member_was_off_does_not_come_back_with_it(admin: Administrator) -> None:
+    # One that was never heard is given the time of a boot before it is fenced.
+    wait(admin, lambda: heard(admin, "MEMBER1", "MEMBER3"), "MEMBER3 to be heard")
     admin.lab.crash("MEMBER3")
     admin.lab.exec("MEMBER1", "virsh", "undefine", "g1")
     wait_gone(admin, "g1", ("MEMBER1", "MEMBER2"))

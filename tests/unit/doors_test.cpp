@@ -50,13 +50,15 @@ TEST_F(OpenDoors, let_nothing_new_in) {
     EXPECT_TRUE(at_.commit(at_.start("a", "MEMBER2", "r2")));
 }
 
-TEST_F(OpenDoors, no_guest_moves_to_them_but_away_from_them) {
+TEST_F(OpenDoors, no_guest_moves_through_them) {
     open("MEMBER2");
     EXPECT_EQ(refusal(decide_begin_relocation(at_.state(), guest("g"), member("MEMBER2"), RunId("r2"))),
               ErrorCode::kDoorsOpen);
     open("MEMBER2", "");
     open("MEMBER1");
-    EXPECT_TRUE(at_.commit(decide_begin_relocation(at_.state(), guest("g"), member("MEMBER2"), RunId("r2"))));
+    EXPECT_EQ(refusal(decide_begin_relocation(at_.state(), guest("g"), member("MEMBER2"), RunId("r2"))),
+              ErrorCode::kDoorsOpen)
+        << "nothing would keep it from going on there";
 }
 
 TEST_F(OpenDoors, get_no_guest_of_a_dead_member) {
@@ -135,14 +137,36 @@ TEST_F(DoorTestTest, each_start_of_libvirt_is_tried_and_told) {
     EXPECT_EQ(trials_, 2);
 }
 
-TEST_F(DoorTestTest, a_trial_that_shows_nothing_is_made_again_and_changes_nothing) {
-    start_libvirt({{false, kStarted}});
-    ASSERT_TRUE(runs_until([this] { return are_open(); }));
+TEST_F(DoorTestTest, a_trial_that_shows_nothing_is_made_again_and_nothing_starts_meanwhile) {
     start_libvirt({{false, kLibvirtIsAway}, {true, kRefusedByTheGuard}});
-    ASSERT_TRUE(runs_until([this] { return trials_ == 2; }));
-    EXPECT_TRUE(are_open());
+    ASSERT_TRUE(runs_until([this] { return are_open(); }));
+    EXPECT_TRUE(view_.state().open_doors(*membership_.life())->fault.contains("not known: no connection"));
+    EXPECT_FALSE(doors_.are_asked());
     ASSERT_TRUE(runs_until([this] { return !are_open(); }));
-    EXPECT_EQ(trials_, 3);
+    EXPECT_EQ(trials_, 2);
+}
+
+TEST_F(DoorTestTest, of_a_libvirt_that_has_gone_are_not_known) {
+    EXPECT_FALSE(doors_.are_asked());
+    start_libvirt({{true, kRefusedByTheGuard}});
+    ASSERT_TRUE(runs_until([this] { return doors_.are_asked(); }));
+    doors_.libvirt_has_gone();
+    EXPECT_FALSE(doors_.are_asked());
+    doors_.libvirt_has_started();
+    EXPECT_FALSE(doors_.are_asked());
+    ASSERT_TRUE(runs_until([this] { return doors_.are_asked(); }));
+}
+
+TEST_F(DoorTestTest, a_libvirt_that_hangs_in_a_trial_is_restarted) {
+    int restarts = 0;
+    doors_.restart_libvirt = [&]() -> boost::asio::awaitable<Result<void>> {
+        ++restarts;
+        start_libvirt({{true, kRefusedByTheGuard}});
+        co_return Result<void>{};
+    };
+    start_libvirt({{false, failure(ErrorCode::kTimedOut, "no answer")}});
+    ASSERT_TRUE(runs_until([this] { return doors_.are_asked(); }));
+    EXPECT_EQ(restarts, 1);
 }
 
 TEST_F(DoorTestTest, nobody_else_starts_a_guest_under_that_name) {

@@ -50,7 +50,7 @@ class HookTest : public ::testing::Test {
         std::ofstream(input) << xml;
         const auto status = Child::start({SSI_HOOK, "linux01", operation, "begin", "-"}, input, output,
                                          {{"SSI_HOOK_SOCKET", socket.string()},
-                                          {"SSI_HOOK_TIMEOUT_MS", "400"},
+                                          {"SSI_HOOK_TIMEOUT_MS", patience},
                                           {"SSI_HOOK_SAVED_IMAGES", directory.path().string()}})
                                 .wait();
         std::ifstream file(output);
@@ -62,6 +62,7 @@ class HookTest : public ::testing::Test {
 
     void TearDown() override { io.stop(); }
 
+    std::string patience = "20000";  // ms; megabytes take long under a sanitizer
     TemporaryDirectory directory;
     std::filesystem::path socket = directory.path() / "hook.sock";
     std::string input = directory.path() / "xml";
@@ -121,9 +122,10 @@ TEST_F(HookTest, a_managed_save_image_is_refused_at_prepare_alone_for_libvirt_wo
 
 TEST_F(HookTest, ssid_that_hangs_is_waited_for_within_the_limit) {
     serve(std::nullopt);
+    patience = "400";
     const auto begun = std::chrono::steady_clock::now();
     EXPECT_EQ(hook("prepare"), 1);
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, 1s);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 10s) << "the usual limit is longer";
     EXPECT_TRUE(said.contains("no answer in time"));
 }
 

@@ -68,6 +68,7 @@ class RemoteCallsTest : public ::testing::Test {
 TEST_F(RemoteCallsTest, are_answered_by_the_other_member_for_the_user_of_this_one) {
     EXPECT_EQ(at("M2", "ssid", "GuestShow", R"(["g"])"), R"({"guest":"g","shown_by":"M2","who":"root at M1"})");
     EXPECT_EQ(at("M1", "ssid", "GuestShow", R"(["g"])"), R"({"guest":"g","shown_by":"M1","who":"root"})");
+    EXPECT_TRUE(at("M2", "ssid", "GuestShow", R"(["g"])", "7200000")) << "as long as a move may take";
     EXPECT_EQ(at("M2", "isfcd", "Query", "[]"), R"({"method":"Query","arguments":0,"link_of":"M2"})");
 }
 
@@ -86,7 +87,7 @@ TEST_F(RemoteCallsTest, that_make_no_sense_are_refused) {
         EXPECT_EQ(refusal(at(to, "vswitchd", "GuestShow", R"(["g"])")), ErrorCode::kUsage);
         for (const auto* arguments : {"", "g", "{}", "[1]", R"(["g")"})
             EXPECT_EQ(refusal(at(to, "ssid", "GuestShow", arguments)), ErrorCode::kUsage) << arguments;
-        for (const auto* time : {"", "0", "-1", "1s", "3600001", "99999999999999999999"})
+        for (const auto* time : {"", "0", "-1", "1s", "10800001", "99999999999999999999"})
             EXPECT_EQ(refusal(at(to, "ssid", "GuestShow", R"(["g"])", time)), ErrorCode::kUsage) << time;
     }
 }

@@ -39,11 +39,13 @@ TEST(At, refuses_before_anything_is_done_what_makes_no_sense_or_works_with_files
     for (const auto& words :
          {Words{"at"}, Words{"at", "M2"}, Words{"at", "M2", "frobnicate"}, Words{"at", "M2", "guest", "start"},
           Words{"at", "M2", "pdr", "show"}, Words{"at", "M2", "engine", "backup", "/tmp/x"},
-          Words{"at", "M2", "at", "M3", "guest", "list"}}) {
+          Words{"at", "M2", "at", "M3", "guest", "list"}, Words{"at", "ALL", "member", "set-down", "M3"},
+          Words{"at", "ALL", "islink", "watch"}}) {
         const auto parsed = parse_command_line(words);
         ASSERT_FALSE(parsed) << words.back();
         EXPECT_EQ(parsed.error().status, 2) << words.back();
     }
+    EXPECT_TRUE(parse_command_line({"at", "M2", "member", "set-down", "M3"}));
     EXPECT_TRUE(parse_command_line({"at", "M2", "pdr", "show"}).error().errors.contains("type it on M2"));
 }
 
@@ -100,7 +102,7 @@ TEST_F(AtTest, one_member_answers_as_if_it_were_asked_there) {
 TEST_F(AtTest, all_that_are_joined_answer_in_turn_and_one_that_refuses_holds_up_no_other) {
     EXPECT_EQ(ssictl({"at", "ALL", "guest", "start", "g"}), 1);
     EXPECT_EQ(output_.str(), "M1: guest g started on M1\n");
-    EXPECT_EQ(errors_.str(), "M2: ssictl: SSI-1040 guest g runs on M1\n");
+    EXPECT_EQ(errors_.str(), "ssictl: M3 is Down and is not asked\nM2: ssictl: SSI-1040 guest g runs on M1\n");
 }
 
 TEST_F(AtTest, all_answer_in_one_document) {

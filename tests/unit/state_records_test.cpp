@@ -33,8 +33,10 @@ TEST(Records, every_kind_survives_its_json_form) {
     expect_round_trip(RegistrationRecord{Incarnation{5}, true});
     expect_round_trip(GuestPolicy{false, {member("MEMBER2"), member("MEMBER1")}, -7, 0});
     expect_round_trip(CapacityRecord{Incarnation{4}, 12'345, 678});
-    expect_round_trip(SavedRecord{kUuid, member("MEMBER2"), RunId("r1")});
-    expect_round_trip(SavedRecord{kUuid, member("MEMBER2"), RunId()});
+    expect_round_trip(SavedRecord{kUuid, member("MEMBER2"), RunId("r1"), "7:1.000000002:3"});
+    expect_round_trip(UuidRecord{guest("g"), RunId("r1")});
+    expect_round_trip(UuidRecord{guest("g"), RunId()});
+    expect_round_trip(UuidRecord{guest("g"), std::nullopt});
     expect_round_trip(DoorsRecord{Incarnation{4}, "asks nobody"});
     expect_round_trip(OperatorWord{member("MEMBER1"), "root", "new \"switch\"", 1'795'969'800});
     expect_round_trip(DirectoryRecord{kUuid, "<domain>\"ä\"</domain>", false, 512, 0, {}});

@@ -12,20 +12,26 @@
 #include "tools/ssictl/document_cells.hpp"
 #include "tools/ssictl/rendering.hpp"
 #include "tools/ssictl/ssictl.hpp"
+#include "tools/ssictl/table.hpp"
 
 namespace ssi::ctl {
 namespace {
 
 constexpr std::chrono::seconds kQuick(10);
 
-Result<std::vector<std::string>> joined_members(const Way& way) {
+/// Those that are not are named on `errors`.
+Result<std::vector<std::string>> joined_members(const Way& way, std::ostream& errors) {
     const auto cluster = call({.method = "QuerySsi", .timeout = kQuick}, way);
     if (!cluster) return std::unexpected(cluster.error());
     const auto members = entries(*cluster, "members");
     if (!members) return std::unexpected(members.error());
     std::vector<std::string> names;
     for (const auto& member : *members)
-        if (text_of(member, "state") == "Joined") names.push_back(text_of(member, "name"));
+        if (const auto state = text_of(member, "state"); state == "Joined")
+            names.push_back(text_of(member, "name"));
+        else
+            errors << printable(std::format("ssictl: {} is {} and is not asked", text_of(member, "name"), state))
+                   << '\n';
     return names;
 }
 
@@ -51,7 +57,7 @@ Result<int> run_at(const AtCommand& wanted, bool json, std::istream& input, std:
     if (wanted.member != AtCommand::kAll)
         return run(std::move(words), input, output, errors, Way(way.bus, wanted.member));
 
-    const auto members = joined_members(way);
+    const auto members = joined_members(way, errors);
     if (!members) return std::unexpected(members.error());
     int status = 0;
     boost::json::array answers;

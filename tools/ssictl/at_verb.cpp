@@ -60,6 +60,11 @@ std::expected<Invocation, Answered> AtVerb::read(bool json) const {
         return std::unexpected(Answered{
             kUsage, "",
             std::format("ssictl: '{}' works with what is on its own host: type it on {}\n", joined(words_), member_)});
+    const auto* call = std::get_if<DaemonCall>(&there->command);
+    const bool asks_back = call != nullptr && !call->confirmation.empty();
+    if (member_ == AtCommand::kAll && (asks_back || std::holds_alternative<WatchLinks>(there->command)))
+        return std::unexpected(
+            Answered{kUsage, "", std::format("ssictl: '{}' is for one member at a time\n", joined(words_))});
     return Invocation{AtCommand{member_, words_}, json || there->json};
 }
 

@@ -10,7 +10,6 @@
 #include "daemons/ssid/guests/domain_xml.hpp"
 #include "daemons/ssid/state/directory_rules.hpp"
 #include "daemons/ssid/state/record_keys.hpp"
-#include "daemons/ssid/state/saved_state_rules.hpp"
 #include "lib/common/log.hpp"
 
 namespace ssi::cluster {
@@ -159,15 +158,6 @@ DirectoryAdministration::Answer DirectoryAdministration::adopt(std::string guest
     const auto before = present_version(*name);
     const auto version = co_await definitions_.adopt(*name, word(who, "adopt"));
     if (!version) co_return std::unexpected(version.error());
-    const auto* entry = view_.state().directory_entry(*name);
-    // Its managed save image is the cluster's now too.
-    if (*version != before && entry != nullptr && has_saved_image(*name)) {
-        const SavedRecord saved{entry->uuid, own_, RunId()};
-        auto kept = co_await view_.commit([&](const ClusterState& state) -> Result<Transaction> {
-            return state.residency(*name) == nullptr ? decide_saved(state, *name, saved) : Transaction{};
-        });
-        if (!kept) co_return std::unexpected(kept.error());
-    }
     if (*version != before) tell(*name, std::format("{} took it into the directory, as version {}", who, *version));
     co_return changed_text(*name, *version, *version != before);
 }

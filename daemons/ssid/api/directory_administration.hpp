@@ -34,9 +34,6 @@ class DirectoryAdministration {
     /// Definitions of this member's libvirt that the directory did not take.
     Answer conflicts();
 
-    /// Set by the wiring, as Guests::has_saved_image.
-    std::function<bool(const GuestName&)> has_saved_image = [](const GuestName&) { return false; };
-
   private:
     [[nodiscard]] OperatorWord word(std::string who, std::string why) const;
     [[nodiscard]] std::uint64_t present_version(const GuestName& guest) const;

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kRequest = "call";
-constexpr auto kLongest = 1h;
+constexpr auto kLongest = 3h;   ///< A move may take two.
 constexpr auto kOnTheWay = 2s;  ///< For the request and its answer, beside the call itself.
 
 std::unexpected<Error> not_understood(std::string_view what, const std::string& object) {
@@ -33,14 +33,18 @@ Result<std::vector<std::string>> texts_in(const boost::json::value& value) {
     return texts;
 }
 
+Result<std::chrono::milliseconds> checked(std::int64_t milliseconds) {
+    const auto time = std::chrono::milliseconds(milliseconds);
+    if (time <= 0ms || time > kLongest) return not_understood("the time", std::to_string(milliseconds));
+    return time;
+}
+
 Result<std::chrono::milliseconds> time_in(const std::string& text) {
     std::int64_t count = 0;
     const auto* end = text.data() + text.size();
     const auto read = std::from_chars(text.data(), end, count);
-    const auto time = std::chrono::milliseconds(count);
-    if (read.ec != std::errc() || read.ptr != end || time <= 0ms || time > kLongest)
-        return not_understood("the time", text);
-    return time;
+    if (read.ec != std::errc() || read.ptr != end) return not_understood("the time", text);
+    return checked(count);
 }
 
 }  // namespace
@@ -107,7 +111,9 @@ boost::asio::awaitable<Result<json::Object>> RemoteCalls::answer(PeerRequest req
     auto texts = texts_in(arguments == nullptr ? boost::json::value() : *arguments);
     if (!texts) co_return std::unexpected(texts.error());
     call.arguments = *std::move(texts);
-    call.timeout = std::chrono::milliseconds(json::number_or(request.content, "timeout_ms", 10'000));
+    const auto time = checked(json::number_or(request.content, "timeout_ms", 0));
+    if (!time) co_return std::unexpected(time.error());
+    call.timeout = *time;
     const auto text = co_await here(std::move(call));
     if (!text) co_return std::unexpected(text.error());
     co_return json::parse(*text, "the answer", kRequestLimit);

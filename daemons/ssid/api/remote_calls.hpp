@@ -25,7 +25,7 @@ class RemoteCalls {
     RemoteCalls(const SystemConfig& config, MemberName own, Peers& peers, std::vector<Bus::Method> methods,
                 CallIsfcd call_isfcd);
 
-    /// `daemon`: "ssid" or "isfcd"; `arguments`: a JSON array of texts; `timeout`: in milliseconds, up to an hour.
+    /// `daemon`: "ssid" or "isfcd"; `arguments`: a JSON array of texts; `timeout`: in milliseconds, up to three hours.
     /// Errors: the method's own; kMemberUnknown, kUsage; kLinkDown and kTimedOut, after which it is not known whether
     /// the method did its work.
     Answer at(std::string member, std::string daemon, std::string method, std::string arguments, std::string timeout,

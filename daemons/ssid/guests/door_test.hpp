@@ -27,10 +27,17 @@ class DoorTest {
     DoorTest(Membership& membership, ClusterView& view, Clock& clock, TryStart try_start,
              const boost::asio::any_io_executor& executor);
 
+    /// Set by the wiring: restarts libvirt, when a trial has hung in it.
+    std::function<boost::asio::awaitable<Result<void>>()> restart_libvirt =
+        []() -> boost::asio::awaitable<Result<void>> { co_return Result<void>{}; };
+
     /// Tries the doors after each start of libvirt and tells the cluster what it found, for ever.
     boost::asio::awaitable<void> run();
     /// libvirt was started, or may have been.
     void libvirt_has_started();
+    void libvirt_has_gone() { is_there_ = false; }
+    /// The libvirt that is there was seen to ask both.
+    [[nodiscard]] bool are_asked() const { return is_there_ && tested_ == starts_ && found_.empty(); }
     /// The cluster's state has changed.
     void poke() { poked_.notify(); }
 
@@ -46,13 +53,14 @@ class DoorTest {
     Clock& clock_;
     TryStart try_start_;
     Notifier poked_;
+    bool is_there_ = false;           ///< libvirt.
     std::uint64_t starts_ = 0;        ///< Of libvirt, as far as heard.
-    std::uint64_t tested_ = 0;        ///< The one of them that found_ speaks of.
+    std::uint64_t tested_ = 0;        ///< The last one of them that a trial has told about.
     std::optional<BootTime> tried_;   ///< When the last trial was.
     std::optional<GuestUuid> trial_;  ///< Under way.
     bool hook_was_called_ = false;    ///< In it.
-    std::string found_;
-    std::string said_;  ///< Why nothing could be told, logged once.
+    std::string found_;               ///< What is wrong; also that it is not known.
+    std::string said_;                ///< Why nothing could be told, logged once.
 };
 
 }  // namespace ssi::cluster

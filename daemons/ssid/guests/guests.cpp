@@ -23,12 +23,6 @@ using namespace std::chrono_literals;
 /// migration is complete.
 constexpr auto kStrayGrace = 10s;
 
-std::unexpected<Error> not_joined(const MemberName& member) {
-    return failure(ErrorCode::kMemberNotJoined,
-                   std::format("{} is not Joined, so nothing is started on it", member.str()), member.str(),
-                   "ssictl query ssi shows why; wait until it is Joined and try again");
-}
-
 /// Those that are resident anywhere, the most important ones first.
 std::vector<GuestName> by_priority(const ClusterState& state) {
     std::vector<GuestName> guests;
@@ -67,101 +61,6 @@ bool Guests::rests_here(const Right& right) const {
            !is_moving(right.guest);
 }
 
-boost::asio::awaitable<Result<void>> Guests::hook(HookRequest request) {
-    const auto& operation = request.operation;
-    if (operation == "migrate") co_return co_await announce_incoming(request.guest);
-    if (operation == "restore") {
-        restoring_.insert(request.guest);
-        co_return Result<void>{};
-    }
-    if (operation == "prepare" && request.suboperation == "begin") co_return co_await prepare(std::move(request));
-    if (operation == "release") co_return co_await start_was_given_up(request.guest);
-    // start, started, stopped, reconnect: the guard's door or the prepare that follows decides; refusing here
-    // would only come too late, or kill a running guest (SAFETY 21).
-    poke();
-    co_return Result<void>{};
-}
-
-boost::asio::awaitable<Result<void>> Guests::prepare(HookRequest request) {
-    const auto life = membership_.life();
-    if (!life) co_return not_joined(membership_.own());
-    // The same call comes for a cold start, a restore and an incoming guest (R1): only what `migrate begin` announced
-    // is let in by the token of a relocation, everything else must win a residency.
-    const auto* residency = incoming(request.guest);
-    // Whichever prepare comes first uses up both announcements: of a restore and an incoming guest at once, which are
-    // not told apart here, neither gets the token.
-    const bool is_restore = restoring_.erase(request.guest) > 0;
-    const bool is_announced = residency != nullptr && announced_.erase(residency->relocation->run) > 0;
-    if (is_announced && !is_restore) co_return co_await admit_incoming(request.guest);
-
-    auto definition = parse_domain_xml(request.xml);
-    if (!definition) co_return std::unexpected(definition.error());
-    // libvirt starts from a managed save image whenever there is one. It comes to this whether or not the `restore`
-    // before was heard.
-    if (has_saved_image(request.guest))
-        if (auto may = may_restore(view_.state(), request.guest, definition->record.uuid, membership_.own()); !may)
-            co_return may;
-    const auto run = RunId::random();
-    starting_.insert(run);
-    if (mutated(Mutation::kRightBeforeCommit))
-        co_return co_await guard_.grant(request.guest, definition->record.uuid, run, RightKind::kStart,
-                                        timing_.right_lifetime);
-    auto result = co_await view_.commit([start = StartRequest{request.guest, *life, run, definition->record}](
-                                            const ClusterState& state) { return decide_start(state, start); });
-    if (result)
-        result = co_await guard_.grant(request.guest, definition->record.uuid, run, RightKind::kStart,
-                                       timing_.right_lifetime);
-    starting_.erase(run);
-    // What was committed without a right, or granted without an answer, is found and undone by reconcile().
-    poke();
-    co_return result;
-}
-
-boost::asio::awaitable<Result<void>> Guests::announce_incoming(GuestName guest) {
-    // So that an image that is here when a guest ends here is of that very run, and that no restore is taken for it.
-    if (has_saved_image(guest)) co_return stale_image(guest, membership_.own(), "it is not moved there");
-    // BeginRelocation is committed before libvirt is called, but this mirror may be a little behind.
-    const auto deadline = clock_.now() + timing_.hook * 3 / 4;
-    while (incoming(guest) == nullptr && clock_.now() < deadline) {
-        const auto seen = view_.changed().count();
-        co_await clock_.wait_change(view_.changed(), seen, deadline - clock_.now());
-    }
-    const auto* residency = incoming(guest);
-    if (residency == nullptr)
-        co_return failure(ErrorCode::kNoRight,
-                          std::format("guest {} is not being relocated to this member by the cluster", guest.str()),
-                          guest.str(), std::format("ssictl relocate move {} {}", guest.str(), membership_.own().str()));
-    announced_.insert(residency->relocation->run);
-    co_return Result<void>{};
-}
-
-boost::asio::awaitable<Result<void>> Guests::admit_incoming(GuestName guest) {
-    const auto* residency = incoming(guest);
-    const auto relocation = *residency->relocation;
-    if (relocation.abort_requested || cancelled_.contains(relocation.run) || view_.state().is_over(residency->home))
-        co_return failure(ErrorCode::kRelocationCancelled,
-                          std::format("the relocation of guest {} is being undone", guest.str()), guest.str());
-    co_return co_await guard_.grant(guest, residency->uuid, relocation.run, RightKind::kIncoming,
-                                    timing_.right_lifetime);
-}
-
-boost::asio::awaitable<Result<void>> Guests::start_was_given_up(GuestName guest) {
-    // libvirt calls this also after a refused start of a guest that runs elsewhere: only a right of our own, not yet
-    // used by any QEMU, is taken back, by its run (SAFETY 18). An announced restore stays announced: this end may be
-    // that of another start.
-    auto rights = co_await guard_.rights();
-    if (rights) {
-        for (const auto& right : *rights) {
-            if (right.guest != guest || right.kind != RightKind::kStart || right.state != RightState::kGranted)
-                continue;
-            if (auto revoked = co_await guard_.revoke(guest, right.run, false); !revoked)
-                log::warning("cannot take back a right", revoked.error());
-        }
-    }
-    poke();
-    co_return Result<void>{};
-}
-
 boost::asio::awaitable<void> Guests::run() {
     while (true) {
         const auto seen = poked_.count();
@@ -198,9 +97,7 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
     if (!rights) co_return std::unexpected(rights.error());
     for (const auto& [guest, run] : expected) {
         if (std::ranges::find(*rights, run, &Right::run) != rights->end()) continue;
-        const bool is_saved = has_saved_image(guest);
-        keep_first(co_await view_.commit(
-            [&](const ClusterState& state) { return decide_release(state, guest, run, is_saved); }));
+        keep_first(co_await release(guest, run));
     }
     for (const auto& right : *rights)
         if (const auto lost = lost_tokens.find(right.run); lost != lost_tokens.end())
@@ -211,6 +108,12 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
         std::erase_if(*since, [&](const auto& entry) {
             return std::ranges::find(*rights, entry.first, &Right::run) == rights->end();
         });
+
+    std::erase_if(unguarded_, [&](const RunId& run) {
+        return !starting_.contains(run) && std::ranges::none_of(view_.state().residencies(), [&](const auto& entry) {
+            return entry.second.value.run == run;
+        });
+    });
 
     std::vector<std::pair<GuestName, Relocation>> arriving;
     for (const auto& [guest, residency] : view_.state().residencies())
@@ -230,11 +133,33 @@ boost::asio::awaitable<Result<void>> Guests::reconcile() {
     co_return result;
 }
 
+/// Its QEMU is gone, or never came.
+boost::asio::awaitable<Result<void>> Guests::release(GuestName guest, RunId run) {
+    const auto runs = co_await runs_unseen(guest, run);
+    if (!runs || *runs) co_return runs.transform([](bool) {});
+    const auto image = saved_image(guest);
+    if (!image) co_return std::unexpected(image.error());
+    co_return co_await view_.commit(
+        [&](const ClusterState& state) { return decide_release(state, guest, run, *image); });
+}
+
+/// A start whose QEMU the guard has not seen runs nowhere, unless libvirt did not ask the guard.
+boost::asio::awaitable<Result<bool>> Guests::runs_unseen(GuestName guest, RunId run) {
+    const auto* residency = view_.state().residency(guest);
+    if (residency == nullptr || residency->run != run || residency->phase != Phase::kStarting) co_return false;
+    if (!doors_are_asked()) unguarded_.insert(run);
+    if (!unguarded_.contains(run)) co_return false;
+    const auto domains = co_await hypervisor_.domains();
+    if (!domains) co_return std::unexpected(domains.error());
+    const auto here = std::ranges::find(*domains, guest, &DomainInfo::name);
+    co_return here != domains->end() && here->state != DomainState::kShutOff;
+}
+
 /// Of those that are said to be here.
 boost::asio::awaitable<Result<void>> Guests::forget_removed_images() {
     std::vector<GuestName> removed;
     for (const auto& [guest, saved] : view_.state().saved_guests())
-        if (saved.value.member == membership_.own() && !has_saved_image(guest)) removed.push_back(guest);
+        if (saved.value.member == membership_.own() && saved_image(guest) == "") removed.push_back(guest);
     for (const auto& guest : removed) {
         auto forgotten = co_await view_.commit([&](const ClusterState& state) -> Result<Transaction> {
             const auto* saved = state.saved(guest);
@@ -357,7 +282,9 @@ boost::asio::awaitable<Result<void>> Guests::place_orphans() {
 
 void Guests::start_pending() {
     const auto& life = membership_.life();
-    if (!life || !membership_.has_majority() || view_.state().maintenance(life->member) != nullptr) return;
+    if (!life || !membership_.has_majority() || view_.state().maintenance(life->member) != nullptr ||
+        view_.state().open_doors(*life) != nullptr)
+        return;
     for (const auto& guest : by_priority(view_.state())) {
         const auto& value = *view_.state().residency(guest);
         if (value.phase != Phase::kPending || value.home != *life || value.attempts >= kMaxAttempts) continue;

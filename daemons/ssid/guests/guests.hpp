@@ -30,8 +30,10 @@ class Guests {
     /// Set by the wiring: a relocation of this guest is being carried out here (Relocations::is_moving).
     std::function<bool(const GuestName&)> is_moving = [](const GuestName&) { return false; };
 
-    /// Set by the wiring: libvirt here has a managed save image of this guest.
-    std::function<bool(const GuestName&)> has_saved_image = [](const GuestName&) { return false; };
+    /// Set by the wiring: what SavedImages says of this guest.
+    std::function<Result<std::string>(const GuestName&)> saved_image = [](const GuestName&) { return ""; };
+    /// Set by the wiring: libvirt here is known to ask our doors (DoorTest::are_asked).
+    std::function<bool()> doors_are_asked = [] { return true; };
 
     /// Something about the guard may have changed.
     void poke() { poked_.notify(); }
@@ -51,6 +53,8 @@ class Guests {
     boost::asio::awaitable<Result<void>> take_back(Right right, RunId token);
     boost::asio::awaitable<Result<void>> place_orphans();
     boost::asio::awaitable<Result<void>> forget_removed_images();
+    boost::asio::awaitable<Result<void>> release(GuestName guest, RunId run);
+    boost::asio::awaitable<Result<bool>> runs_unseen(GuestName guest, RunId run);
     void start_pending();
     boost::asio::awaitable<void> start_one(GuestName guest, MemberLife at);
 
@@ -71,6 +75,7 @@ class Guests {
     std::set<RunId> cancelled_;       ///< Incoming runs that must not be granted any more.
     std::set<RunId> announced_;       ///< Incoming runs whose `migrate begin` came and whose `prepare` has not yet.
     std::set<GuestName> restoring_;   ///< `restore begin` came: the next `prepare` is no incoming guest.
+    std::set<RunId> unguarded_;       ///< Starts while it was not known whether our doors are asked.
     std::set<GuestName> restarting_;  ///< start_one is under way.
     std::map<RunId, BootTime> stray_since_;
     std::map<RunId, BootTime> restarted_since_;  ///< Runs of restarted guests, until they have settled.

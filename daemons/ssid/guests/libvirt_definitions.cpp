@@ -250,6 +250,7 @@ asio::awaitable<void> LibvirtDefinitions::follow() {
             on_unknown();
             on_libvirt_found();
             co_await closed_.wait_after(seen);
+            on_libvirt_lost();
         } else if (std::exchange(said, opened.error().what) != opened.error().what) {
             log::warning("what is defined in libvirt is not noticed", opened.error());
         }

@@ -28,6 +28,8 @@ class LibvirtDefinitions final : public DefinitionStore {
     boost::asio::awaitable<void> follow();
 
     std::function<void()> on_libvirt_found = [] {};
+    /// The one that was found has gone.
+    std::function<void()> on_libvirt_lost = [] {};
 
   private:
     struct Mailbox;

@@ -21,7 +21,7 @@ namespace ssi::cluster {
 class LibvirtDoors {
   public:
     explicit LibvirtDoors(boost::asio::any_io_executor executor, std::string uri = "qemu:///system",
-                          std::chrono::milliseconds call_timeout = std::chrono::seconds(10));
+                          std::chrono::milliseconds call_timeout = std::chrono::seconds(60));
 
     /// DoorTest::TryStart. Errors: of Hypervisor::start.
     boost::asio::awaitable<Result<void>> try_start(GuestUuid uuid);

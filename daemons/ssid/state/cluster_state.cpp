@@ -91,6 +91,7 @@ Result<void> ClusterState::put(const std::string& key, const std::string& value,
     if (kind == "capacity") return put_record(capacities_, name, value, modified);
     if (kind == "doors") return put_record(doors_, name, value, modified);
     if (kind == "residency") return put_record(residencies_, name, value, modified);
+    if (kind == "uuids") return put_record(uuids_, name, value, modified);
     if (kind == "saved") return put_record(saved_, name, value, modified);
     if (kind == "moves") return put_record(moves_, name, value, modified);
     if (kind == "registrations") return put_record(registrations_, name, value, modified);
@@ -115,6 +116,7 @@ void ClusterState::erase(const std::string& key) {
     if (kind == "capacity") erase_record(capacities_, name);
     if (kind == "doors") erase_record(doors_, name);
     if (kind == "residency") erase_record(residencies_, name);
+    if (kind == "uuids") erase_record(uuids_, name);
     if (kind == "saved") erase_record(saved_, name);
     if (kind == "moves") erase_record(moves_, name);
     if (kind == "registrations") erase_record(registrations_, name);
@@ -141,6 +143,9 @@ const OperatorWord* ClusterState::maintenance(const MemberName& name) const {
 }
 const Residency* ClusterState::residency(const GuestName& name) const {
     return find_value(residencies_, name);
+}
+const UuidRecord* ClusterState::last_with(const GuestUuid& uuid) const {
+    return find_value(uuids_, uuid);
 }
 const SavedRecord* ClusterState::saved(const GuestName& name) const {
     return find_value(saved_, name);

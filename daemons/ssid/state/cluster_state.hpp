@@ -58,6 +58,8 @@ class ClusterState {
     /// Who is alone; none if nobody says so.
     [[nodiscard]] const MemberLife* lone() const { return lone_ ? &lone_->value.life : nullptr; }
     [[nodiscard]] const Residency* residency(const GuestName& name) const;
+    /// Who was started or defined last with this UUID.
+    [[nodiscard]] const UuidRecord* last_with(const GuestUuid& uuid) const;
     /// Where its memory is saved; none if it is not.
     [[nodiscard]] const SavedRecord* saved(const GuestName& name) const;
     /// What an operator said, else what its definition says.
@@ -101,6 +103,7 @@ class ClusterState {
     RecordMap<MemberName, CapacityRecord> capacities_;
     RecordMap<MemberName, DoorsRecord> doors_;
     RecordMap<GuestName, Residency> residencies_;
+    RecordMap<GuestUuid, UuidRecord> uuids_;
     RecordMap<GuestName, SavedRecord> saved_;
     RecordMap<GuestName, MoveRecord> moves_;
     RecordMap<MemberName, RegistrationRecord> registrations_;

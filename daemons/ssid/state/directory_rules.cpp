@@ -5,6 +5,7 @@
 #include <ranges>
 #include <utility>
 
+#include "daemons/ssid/gate/door_test_guest.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
 #include "daemons/ssid/state/record_keys.hpp"
 
@@ -76,6 +77,10 @@ Result<Transaction> decide_define(const ClusterState& state, const DefinitionCha
     const auto* entry = state.directory_entry(guest);
     // Also when an answer was lost and this is its second try.
     if (entry != nullptr && entry->xml == wanted.xml && entry->uuid == wanted.uuid) return Transaction{};
+    if (guest.str() == gate::kDoorTestGuest)
+        return failure(ErrorCode::kDefinitionInvalid,
+                       std::format("the name {} is kept for ssid's own use", guest.str()), guest.str(),
+                       "give the guest another name");
     if (wanted.xml.size() > kLargestDefinition)
         return failure(ErrorCode::kDefinitionInvalid,
                        std::format("the definition of guest {} has {} bytes; {} are allowed", guest.str(),
@@ -91,7 +96,9 @@ Result<Transaction> decide_define(const ClusterState& state, const DefinitionCha
     for (const auto& key : {directory_key(guest), deleted_key(guest), residency_key(guest), uuid_key(wanted.uuid)})
         transaction.conditions.push_back(unchanged(state, key));
     transaction.writes.push_back({directory_key(guest), value});
-    transaction.writes.push_back({uuid_key(wanted.uuid), encode_uuid_owner(guest)});
+    const auto* last = state.last_with(wanted.uuid);
+    const UuidRecord owner{guest, last == nullptr ? RunId() : last->run};
+    transaction.writes.push_back({uuid_key(wanted.uuid), encode(owner)});
     if (state.deletion(guest) != nullptr) transaction.writes.push_back({deleted_key(guest), std::nullopt});
     keep_in_history(transaction, guest, next.version, std::move(value));
     return transaction;

@@ -69,15 +69,18 @@ Result<DoorsRecord> decode(std::string_view json) {
 }
 
 std::string encode(const SavedRecord& record) {
-    return record_text(
-        {{"v", 1}, {"uuid", record.uuid.str()}, {"member", record.member.str()}, {"run", record.run.str()}});
+    return record_text({{"v", 1},
+                        {"uuid", record.uuid.str()},
+                        {"member", record.member.str()},
+                        {"run", record.run.str()},
+                        {"image", record.image}});
 }
 
 template <>
 Result<SavedRecord> decode(std::string_view json) {
     RecordReader reader(json, "saved record");
-    return reader.finish(
-        SavedRecord{reader.name<GuestUuid>("uuid"), reader.name<MemberName>("member"), RunId(reader.text("run"))});
+    return reader.finish(SavedRecord{reader.name<GuestUuid>("uuid"), reader.name<MemberName>("member"),
+                                     RunId(reader.text("run")), reader.text("image")});
 }
 
 std::string encode(const Residency& record) {
@@ -89,7 +92,8 @@ std::string encode(const Residency& record) {
                         {"run", record.run.str()},
                         {"attempts", record.attempts},
                         {"restarts", record.restarts},
-                        {"reason", fit_for_json(record.reason)}};
+                        {"reason", fit_for_json(record.reason)},
+                        {"image", record.image}};
     if (record.relocation) {
         const auto& relocation = *record.relocation;
         object["relocation"] = json::Object{{"to", relocation.to.member.str()},
@@ -97,7 +101,8 @@ std::string encode(const Residency& record) {
                                             {"run", relocation.run.str()},
                                             {"abort_requested", relocation.abort_requested},
                                             {"source_ended", relocation.source_ended},
-                                            {"source_lost", relocation.source_lost}};
+                                            {"source_lost", relocation.source_lost},
+                                            {"source_image", relocation.source_image}};
     }
     return boost::json::serialize(object);
 }
@@ -113,12 +118,14 @@ Result<Residency> decode(std::string_view json) {
     record.attempts = static_cast<int>(reader.number_or("attempts"));
     record.restarts = static_cast<int>(reader.number_or("restarts"));
     record.reason = reader.text_or("reason");
+    record.image = reader.text_or("image");
     if (auto part = reader.part("relocation")) {
         record.relocation = Relocation{{part->name<MemberName>("to"), part->incarnation("incarnation")},
                                        RunId(part->text("run")),
                                        part->boolean_or("abort_requested", false),
                                        part->boolean_or("source_ended", false),
-                                       part->boolean_or("source_lost", false)};
+                                       part->boolean_or("source_lost", false),
+                                       part->text_or("source_image")};
         reader.take_fault(*part);
     }
     if (record.relocation.has_value() != (record.phase == Phase::kRelocating))
@@ -152,8 +159,18 @@ Result<MoveRecord> decode(std::string_view json) {
     return reader.finish(std::move(record));
 }
 
-std::string encode_uuid_owner(const GuestName& guest) {
-    return record_text({{"v", 1}, {"guest", guest.str()}});
+std::string encode(const UuidRecord& record) {
+    json::Object object{{"v", 1}, {"guest", record.guest.str()}};
+    if (record.run) object["run"] = record.run->str();
+    return boost::json::serialize(object);
+}
+
+template <>
+Result<UuidRecord> decode(std::string_view json) {
+    RecordReader reader(json, "uuids record");
+    UuidRecord record{reader.name<GuestName>("guest"), std::nullopt};
+    if (reader.has("run")) record.run = RunId(reader.text("run"));
+    return reader.finish(std::move(record));
 }
 
 }  // namespace ssi::cluster

@@ -125,8 +125,6 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
         return failure(ErrorCode::kMemberNotJoined,
                        std::format("{} is not Joined, so guest {} was not started", request.at.member.str(), guest),
                        guest, "ssictl query ssi shows why; wait until it is Joined and try again");
-    if (auto may = saved_state_lets_start(state, request.guest, request.definition.uuid, request.at.member); !may)
-        return std::unexpected(may.error());
     const auto* known = state.definition(request.guest);
     if (known != nullptr && known->uuid != request.definition.uuid)
         return failure(ErrorCode::kGuestUuidDiffers,
@@ -141,6 +139,13 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
         // Of one that is tried no more this is an operator's start.
         if (residency->attempts < kMaxAttempts) restarts = residency->restarts;
     }
+    if (auto may = saved_state_lets_start(state, request.guest, request.definition.uuid, request.at.member); !may)
+        return std::unexpected(may.error());
+    // libvirt starts from a managed save image whenever there is one.
+    if (!request.image.empty())
+        if (auto may = may_restore(state, request.guest, request.definition.uuid, request.at.member, request.image);
+            !may)
+            return std::unexpected(may.error());
     // R1: libvirt lets a definition be renamed on one member while the guest runs on another under its first name.
     for (const auto& [other, residency] : state.residencies())
         if (residency.value.uuid == request.definition.uuid && other != request.guest)
@@ -148,7 +153,8 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
                            std::format("guest {} has the UUID of guest {}, which is on {}", guest, other.str(),
                                        residency.value.home.member.str()),
                            guest, std::format("shut {} down first, or give {} another UUID", other.str(), guest));
-    const Residency residency{request.definition.uuid, Phase::kStarting, request.at, request.run, {}, 0, "", restarts};
+    const Residency residency{
+        request.definition.uuid, Phase::kStarting, request.at, request.run, {}, 0, "", restarts, request.image};
     auto transaction = set_residency(state, request.guest, residency);
     for (const auto& key : {member_key(request.at.member), fence_key(request.at.member), doors_key(request.at.member),
                             directory_key(request.guest), saved_key(request.guest)})
@@ -156,7 +162,7 @@ Result<Transaction> decide_start(const ClusterState& state, const StartRequest& 
     // Changed by every start, so that of two starts of one UUID under two names only one commits.
     const auto uuid = uuid_key(request.definition.uuid);
     transaction.conditions.push_back(unchanged(state, uuid));
-    transaction.writes.push_back({uuid, encode_uuid_owner(request.guest)});
+    transaction.writes.push_back({uuid, encode(UuidRecord{request.guest, request.run})});
     // The directory is changed where it is defined, not by what a start was given.
     if (known == nullptr || (known->version == 0 && *known != request.definition))
         transaction.writes.push_back({directory_key(request.guest), encode(request.definition)});
@@ -174,20 +180,22 @@ Result<Transaction> decide_running(const ClusterState& state, const GuestName& g
     return transaction;
 }
 
-Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run, bool is_saved) {
+Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run,
+                                   const std::string& image) {
     const auto* residency = state.residency(guest);
     if (residency == nullptr || run.empty()) return Transaction{};
     if (residency->run != run && !mutated(Mutation::kReleaseByNameAlone)) return Transaction{};
     if (!residency->relocation) {
         auto released = set_residency(state, guest, std::nullopt);
-        return is_saved ? both(std::move(released),
-                               decide_saved(state, guest, {residency->uuid, residency->home.member, run}))
-                        : released;
+        if (!is_saved_by(*residency, image)) return released;
+        const SavedRecord saved{residency->uuid, residency->home.member, run, image};
+        return both(std::move(released), decide_saved(state, guest, saved));
     }
     if (residency->relocation->source_ended) return Transaction{};
     auto next = *residency;
     next.relocation->source_ended = true;
     next.relocation->abort_requested = true;
+    if (is_saved_by(*residency, image)) next.relocation->source_image = image;
     return set_residency(state, guest, next);
 }
 

@@ -14,6 +14,7 @@ struct StartRequest {
     MemberLife at;
     RunId run;
     DirectoryRecord definition;
+    std::string image = {};  ///< The managed save image that libvirt has of it there; empty: none.
 };
 
 /// A start at one member. Refused, with the member's name, when the guest runs or may run anywhere.
@@ -31,9 +32,9 @@ struct StartRequest {
 
 /// The QEMU of this run, at the guest's home, is gone or was never made. During a relocation only the destination can
 /// say whether it had taken over: the end is noted and an abort requested. Anything that is not this run's is left
-/// alone. `is_saved`: libvirt has its memory in a managed save image.
+/// alone. `image`: the guest's managed save image as it is now; empty: there is none.
 [[nodiscard]] Result<Transaction> decide_release(const ClusterState& state, const GuestName& guest, const RunId& run,
-                                                 bool is_saved = false);
+                                                 const std::string& image = {});
 
 /// The QEMU of this run was killed because the lease of its member ran out: Pending by restart policy and placement; in
 /// a relocation only after Abort, which is asked for. No writes: not this run's, or nobody there to take it.

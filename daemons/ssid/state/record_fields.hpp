@@ -62,6 +62,7 @@ class RecordReader {
     /// A part of another; lasts as long as that.
     explicit RecordReader(const json::Object& part) : object_(&part) {}
 
+    [[nodiscard]] bool has(std::string_view field) const { return object_->contains(field); }
     /// A field that must be there, with such a value.
     std::string text(std::string_view field) { return keep(json::text(*object_, field)); }
     std::uint64_t number(std::string_view field) { return keep(json::unsigned_number(*object_, field)); }

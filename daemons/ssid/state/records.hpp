@@ -129,6 +129,7 @@ struct Relocation {
     bool abort_requested = false;  ///< The source wants it undone; only the destination may say Abort or Done.
     bool source_ended = false;     ///< The QEMU at the source is gone: Abort then leaves nothing running.
     bool source_lost = false;      ///< It did not end by itself, but with its member's lease: it is to go on somewhere.
+    std::string source_image = {};  ///< The managed save image that it left there.
     friend bool operator==(const Relocation&, const Relocation&) = default;
 };
 
@@ -142,15 +143,24 @@ struct Residency {
     int attempts = 0;                      ///< Failed starts while Pending.
     std::string reason;                    ///< Why it is Pending, or why the last attempt failed.
     int restarts = 0;                      ///< After deaths of its members, since it ran for kSettled.
+    std::string image = {};                ///< The managed save image that was at home when this run began.
     friend bool operator==(const Residency&, const Residency&) = default;
 };
 
-/// saved/GUEST: its memory is in libvirt's managed save image on `member`, of the run that ended so; it has not run
-/// since.
+/// uuids/UUID: the guest that was started or defined last with this UUID. Changed by every start.
+struct UuidRecord {
+    GuestName guest;
+    std::optional<RunId> run;  ///< Its last one; empty: it was never started; none: by a member that does not tell.
+    friend bool operator==(const UuidRecord&, const UuidRecord&) = default;
+};
+
+/// saved/GUEST: its memory is in libvirt's managed save image on `member`. Void once the guest runs, or has run: `run`
+/// is not its last one then (UuidRecord).
 struct SavedRecord {
     GuestUuid uuid;
     MemberName member;
-    RunId run;
+    RunId run;          ///< The one that ended so.
+    std::string image;  ///< What tells this image from any other (guests/saved_image).
     friend bool operator==(const SavedRecord&, const SavedRecord&) = default;
 };
 
@@ -211,8 +221,7 @@ struct MemberConfigRecord {
 [[nodiscard]] std::string encode(const RegistrationRecord& record);
 [[nodiscard]] std::string encode(const ClusterConfigRecord& record);
 [[nodiscard]] std::string encode(const MemberConfigRecord& record);
-/// uuids/UUID: the guest that was started last with this UUID. Only its revision is looked at.
-[[nodiscard]] std::string encode_uuid_owner(const GuestName& guest);
+[[nodiscard]] std::string encode(const UuidRecord& record);
 template <class Record>
 [[nodiscard]] Result<Record> decode(std::string_view text);
 

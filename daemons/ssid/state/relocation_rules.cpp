@@ -6,6 +6,7 @@
 #include "daemons/ssid/state/guest_rules.hpp"
 #include "daemons/ssid/state/member_rules.hpp"
 #include "daemons/ssid/state/record_keys.hpp"
+#include "daemons/ssid/state/saved_state_rules.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -35,13 +36,14 @@ Result<Transaction> decide_begin_relocation(const ClusterState& state, const Gue
     if (residency->home.member == to)
         return failure(ErrorCode::kGuestHereAlready, std::format("guest {} runs on {} already", name, to.str()), name);
     const auto target = state.joined_life(to);
-    // A member whose doors are open may give guests away.
     if (!target || !state.is_in_service(*target) || !state.is_in_service(residency->home))
         return failure(ErrorCode::kMemberNotJoined,
                        std::format("{} is not Joined",
                                    target && state.is_in_service(*target) ? residency->home.member.str() : to.str()),
                        to.str(), "ssictl query ssi shows the members that are");
-    if (auto let_in = doors_let_in(state, *target, guest); !let_in) return std::unexpected(let_in.error());
+    // At the source too: its lock door is what keeps the guest from going on there (SAFETY 22).
+    for (const auto& life : {*target, residency->home})
+        if (auto let_in = doors_let_in(state, life, guest); !let_in) return std::unexpected(let_in.error());
     auto next = *residency;
     next.phase = Phase::kRelocating;
     next.relocation = Relocation{*target, run};
@@ -49,8 +51,8 @@ Result<Transaction> decide_begin_relocation(const ClusterState& state, const Gue
     for (const auto& member : {to, residency->home.member}) {
         transaction.conditions.push_back(unchanged(state, member_key(member)));
         transaction.conditions.push_back(unchanged(state, fence_key(member)));
+        transaction.conditions.push_back(unchanged(state, doors_key(member)));
     }
-    transaction.conditions.push_back(unchanged(state, doors_key(to)));
     return transaction;
 }
 
@@ -66,7 +68,10 @@ Result<Transaction> decide_done(const ClusterState& state, const GuestName& gues
     const auto* residency = moving(state, guest, run);
     if (residency == nullptr) return Transaction{};
     const auto& relocation = *residency->relocation;
-    return set_residency(state, guest, {residency->uuid, Phase::kRunning, relocation.to, relocation.run, {}, 0, ""});
+    auto done =
+        set_residency(state, guest, {residency->uuid, Phase::kRunning, relocation.to, relocation.run, {}, 0, ""});
+    done.writes.push_back({uuid_key(residency->uuid), encode(UuidRecord{guest, relocation.run})});
+    return done;
 }
 
 Result<Transaction> decide_abort(const ClusterState& state, const GuestName& guest, const RunId& run) {
@@ -80,8 +85,14 @@ Result<Transaction> decide_abort(const ClusterState& state, const GuestName& gue
         return restart_or_forget(state, guest, next, std::format("{} lost its lease", next.home.member.str()));
     // The source's QEMU ended in order before the switch-over: the guest is off. If its member died, decide_orphan
     // finds it Running on a life that is over, and restarts it.
-    if (source_ended)
-        return Transaction{{unchanged(state, residency_key(guest))}, {{residency_key(guest), std::nullopt}}};
+    if (source_ended) {
+        const auto& image = residency->relocation->source_image;
+        auto off =
+            image.empty() ? Transaction{} : decide_saved(state, guest, {next.uuid, next.home.member, next.run, image});
+        off.conditions.push_back(unchanged(state, residency_key(guest)));
+        off.writes.push_back({residency_key(guest), std::nullopt});
+        return off;
+    }
     return set_residency(state, guest, next);
 }
 

@@ -6,7 +6,7 @@
 
 namespace ssi::cluster {
 
-/// Its memory is on `member` since `run` has ended there.
+/// Its memory is saved since `saved.run` has ended.
 [[nodiscard]] Transaction decide_saved(const ClusterState& state, const GuestName& guest, const SavedRecord& saved);
 
 /// The image is no more, or nobody wants it: the guest may start anywhere. Refused (kGuestUnknown) if none is known.
@@ -17,9 +17,13 @@ namespace ssi::cluster {
                                                   const GuestUuid& uuid, const MemberName& member);
 
 /// Whether libvirt on `member` may restore the guest from the managed save image that it has there. Refused
-/// (kSavedStateStale) when the cluster has seen the guest since.
+/// (kSavedStateStale) when the cluster has seen the guest run since, or cannot tell.
 [[nodiscard]] Result<void> may_restore(const ClusterState& state, const GuestName& guest, const GuestUuid& uuid,
-                                       const MemberName& member);
+                                       const MemberName& member, const std::string& image);
+
+/// The image that is there when a run has ended is that run's, or still the one that it was to start from; not one that
+/// a run has passed over. `image`: as it is now; empty: there is none.
+[[nodiscard]] bool is_saved_by(const Residency& ended, const std::string& image);
 
 /// The refusal of an old image; `what` is not done because of it.
 [[nodiscard]] std::unexpected<Error> stale_image(const GuestName& guest, const MemberName& member,

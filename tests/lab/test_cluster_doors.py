@@ -36,7 +36,8 @@ def ssid_said(admin: Administrator, member: str) -> str:
 
 
 def restart_libvirt(admin: Administrator, member: str) -> None:
-    admin.lab.exec(member, "systemctl", "restart", "libvirtd")
+    # One that is stopped soon after its start may wait for its own udev thread for ever; it gives up after 30 s.
+    admin.lab.exec(member, "systemctl", "restart", "libvirtd", timeout=90)
 
 
 def assert_nothing_new_runs_on(admin: Administrator, member: str) -> None:

@@ -1,6 +1,5 @@
 #include "daemons/isfcd/bus_service.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::isfc {
 namespace asio = boost::asio;
@@ -119,7 +119,7 @@ asio::awaitable<void> BusService::keep_serving() {
         if (std::exchange(told, ended.text()) != ended.text())
             log::warning("D-Bus is not served for now, links are not affected", ended);
         retry_.expires_after(kRetry);
-        co_await retry_.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await retry_.async_wait(kNoThrow);
     }
 }
 

@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <systemd/sd-daemon.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -16,13 +15,13 @@
 #include <format>
 
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::nanoseconds kSlice = std::chrono::microseconds(100);  // the shortest there is
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
 
@@ -42,14 +41,14 @@ asio::awaitable<void> feed_watchdog() {
     for (;;) {
         sd_notify(0, "WATCHDOG=1");
         timer.expires_after(std::chrono::microseconds(interval_us / 3));
-        co_await timer.async_wait(kTuple);
+        co_await timer.async_wait(kNoThrow);
     }
 }
 
 asio::awaitable<void> reload_on_hangup(std::shared_ptr<IsfcControl> control) {
     asio::signal_set hangup(co_await asio::this_coro::executor, SIGHUP);
     for (;;) {
-        const auto [error, number] = co_await hangup.async_wait(kTuple);
+        const auto [error, number] = co_await hangup.async_wait(kNoThrow);
         if (error) co_return;
         const auto reloaded = control->reload();
         if (!reloaded) log::error("reload refused, nothing was changed", reloaded.error());

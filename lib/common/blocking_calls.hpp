@@ -3,7 +3,6 @@
 /// other, and awaited no longer than its deadline.
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -21,6 +20,7 @@
 #include <utility>
 
 #include "lib/common/error.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi {
 
@@ -69,7 +69,7 @@ class BlockingCalls {
             co_return system_failure(std::format("cannot {}: no thread", what), target, error.code().value());
         }
         ++(*under_way)[target];
-        co_await outcome->ended.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        co_await outcome->ended.async_wait(kNoThrow);
         if (outcome->result) co_return std::move(*outcome->result);
         co_return failure(ErrorCode::kTimedOut, std::format("cannot {}: no answer within {}", what, timeout), target);
     }

@@ -4,12 +4,13 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstdint>
 #include <format>
 #include <utility>
+
+#include "lib/common/no_throw.hpp"
 
 namespace ssi {
 
@@ -121,7 +122,7 @@ asio::awaitable<Result<Message>> Bus::Connection::exchange(Message request, std:
     if (sent < 0) co_return bus_failure("cannot send on the bus", destination, sent);
     const Slot slot(raw);  // a cancelled coroutine takes its callback with it
     watch();
-    if (!call.answer) co_await call.answered.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (!call.answer) co_await call.answered.async_wait(kNoThrow);
     if (call.answer) co_return std::move(call.answer);
     if (reason_) co_return std::unexpected(*reason_);
     co_return failure(ErrorCode::kTimedOut, "the call was cancelled", destination);

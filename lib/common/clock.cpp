@@ -1,11 +1,11 @@
 #include "lib/common/clock.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 
+#include "lib/common/no_throw.hpp"
 #include "lib/common/notifier.hpp"
 
 namespace ssi {
@@ -21,7 +21,7 @@ BootTime BootClock::now() const {
 
 boost::asio::awaitable<void> BootClock::sleep(std::chrono::milliseconds duration) {
     boost::asio::steady_timer timer(executor_, duration);
-    co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    co_await timer.async_wait(kNoThrow);
 }
 
 boost::asio::awaitable<void> Clock::wait_change(Notifier& notifier, std::uint64_t seen,

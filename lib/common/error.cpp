@@ -25,4 +25,8 @@ std::unexpected<Error> system_failure(std::string what, std::string object, int 
                    std::move(object));
 }
 
+std::unexpected<Error> file_failure(std::string_view what, const std::string& file, const std::error_code& error) {
+    return system_failure(std::format("cannot {} {}", what, file), file, error.value());
+}
+
 }  // namespace ssi

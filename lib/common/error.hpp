@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 namespace ssi {
 
@@ -99,6 +101,9 @@ using Result = std::expected<T, Error>;
 
 /// An Error for a failed system call: what, then the text of `error_number` (an errno value).
 [[nodiscard]] std::unexpected<Error> system_failure(std::string what, std::string object, int error_number);
+/// The same: "cannot `what` `file`".
+[[nodiscard]] std::unexpected<Error> file_failure(std::string_view what, const std::string& file,
+                                                  const std::error_code& error);
 
 /// "SSI-1040".
 [[nodiscard]] std::string code_text(ErrorCode code);

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi {
 namespace asio = boost::asio;
@@ -26,7 +26,6 @@ namespace http = boost::beast::http;
 using asio::local::stream_protocol;
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kMostConnections = 16;
 constexpr std::uint32_t kLongestHeader = 8 * 1024;
 constexpr auto kPause = std::chrono::seconds(1);  // after an accept() that failed, for lack of descriptors for example
@@ -100,11 +99,11 @@ void MetricsServer::stop() {
 asio::awaitable<void> MetricsServer::accept() {
     asio::steady_timer pause(executor_);
     while (acceptor_.is_open()) {
-        auto [error, socket] = co_await acceptor_.async_accept(kTuple);
+        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
         if (!acceptor_.is_open()) co_return;
         if (error) {
             pause.expires_after(kPause);
-            co_await pause.async_wait(kTuple);
+            co_await pause.async_wait(kNoThrow);
             continue;
         }
         if (connections_.size() >= kMostConnections) continue;  // closes it
@@ -125,11 +124,11 @@ asio::awaitable<void> MetricsServer::serve(std::shared_ptr<Connection> connectio
         http::request_parser<http::empty_body> parser;
         parser.header_limit(kLongestHeader);
         stream.expires_after(patience_);
-        const auto [unread, received] = co_await http::async_read(stream, buffer, parser, kTuple);
+        const auto [unread, received] = co_await http::async_read(stream, buffer, parser, kNoThrow);
         if (unread) break;
         const auto response = answer(parser.get(), source_);
         stream.expires_after(patience_);
-        const auto [unsent, sent] = co_await http::async_write(stream, response, kTuple);
+        const auto [unsent, sent] = co_await http::async_write(stream, response, kNoThrow);
         if (unsent || !response.keep_alive()) break;
     }
     stream.close();

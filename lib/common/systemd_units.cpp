@@ -1,6 +1,5 @@
 #include "lib/common/systemd_units.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi {
 namespace {
@@ -68,7 +68,7 @@ asio::awaitable<Result<void>> SystemdUnits::run_job(std::string method, std::str
             co_return failure(ErrorCode::kTimedOut,
                               std::format("{} of {} did not end within {}", method, unit, timeout), unit,
                               std::format("journalctl -u {}", unit));
-        co_await deadline.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await deadline.async_wait(kNoThrow);
         if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
             co_return failure(ErrorCode::kTimedOut, std::format("the wait for {} of {} was cancelled", method, unit),
                               unit);

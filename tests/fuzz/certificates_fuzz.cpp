@@ -42,8 +42,8 @@ class Directory {
     [[nodiscard]] const fs::path& path() const { return used_.path(); }
 
   private:
-    testing::TemporaryDirectory good_;
-    testing::TemporaryDirectory used_;
+    test::TemporaryDirectory good_;
+    test::TemporaryDirectory used_;
 };
 
 std::string in_pem(const char* label, const std::uint8_t* data, std::size_t size) {

@@ -58,7 +58,7 @@ class Member {
 
   private:
     static TlsIdentity make_identity() {
-        const testing::TemporaryDirectory directory;
+        const test::TemporaryDirectory directory;
         const auto own = *MemberName::parse("MEMBER1");
         require(pki::init_authority(directory.path(), kCluster).has_value());
         require(pki::issue_certificate(directory.path(), own).has_value());

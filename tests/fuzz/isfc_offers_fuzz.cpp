@@ -10,7 +10,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace ssi;
     using fuzz::require;
-    static const testing::TemporaryDirectory directory;
+    static const test::TemporaryDirectory directory;
     static const auto own = *MemberName::parse("MEMBER1");
     const auto file = directory.path() / "some.toml";
     std::ofstream(file).write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));

@@ -52,7 +52,7 @@ class Scraped {
 
   private:
     asio::io_context io_;
-    testing::TemporaryDirectory directory_;
+    test::TemporaryDirectory directory_;
     std::filesystem::path path_ = directory_.path() / "fuzz.sock";
     int scrapes_ = 0;
     std::shared_ptr<MetricsServer> server_ = std::make_shared<MetricsServer>(

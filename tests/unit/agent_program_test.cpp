@@ -20,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using testing::run;
+using test::run;
 
 /// Agents are shell scripts that keep their plug's state in the file `power` and what they were told in `input`.
 class AgentProgramTest : public ::testing::Test {
@@ -53,7 +53,7 @@ class AgentProgramTest : public ::testing::Test {
 if tail -1 input | grep -q action=off; then rm -f power; echo 'Success: Powered OFF'; exit 0; fi
 if [ -e power ]; then echo 'Status: ON'; exit 0; else echo 'Status: OFF'; exit 2; fi
 )";
-    testing::TemporaryDirectory directory_;
+    test::TemporaryDirectory directory_;
     asio::io_context io_;
     const MemberName member_ = MemberName::parse("MEMBER2").value();
 };

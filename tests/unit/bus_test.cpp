@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
@@ -24,7 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using testing::run;
+using test::run;
 
 constexpr auto kName = "org.kvmssi.Test1";
 constexpr auto kPath = "/org/kvmssi/Test1";
@@ -65,7 +64,7 @@ class BusTest : public ::testing::Test {
     }
 
     using Answer = asio::awaitable<Result<std::string>>;
-    testing::PrivateBus daemon_;
+    test::PrivateBus daemon_;
     asio::io_context io_;
     std::optional<Bus> server_ = Bus::connect(io_.get_executor(), daemon_.address()).value();
     std::optional<Bus> client_ = Bus::connect(io_.get_executor(), daemon_.address()).value();
@@ -126,7 +125,7 @@ TEST_F(BusTest, cancelled_call_returns_at_once) {
         },
         asio::bind_cancellation_slot(cancel.slot(), asio::detached));
     asio::post(io_, [&] { cancel.emit(asio::cancellation_type::terminal); });
-    EXPECT_TRUE(testing::run_until(io_, [&] { return failed.has_value(); }));
+    EXPECT_TRUE(test::run_until(io_, [&] { return failed.has_value(); }));
     EXPECT_EQ(failed, true);
 }
 
@@ -155,7 +154,7 @@ TEST_F(BusTest, signal_reaches_the_subscriber_with_its_arguments_as_text) {
     }));
     ASSERT_TRUE(call("Join", {"subscription", "done"}));
     ASSERT_TRUE(run(io_, server_->request_name("org.kvmssi.New1")));
-    ASSERT_TRUE(testing::run_until(io_, [&] { return !seen.empty(); }));
+    ASSERT_TRUE(test::run_until(io_, [&] { return !seen.empty(); }));
     ASSERT_EQ(seen.size(), 3U);
     EXPECT_EQ(seen[1], "");
 }
@@ -165,7 +164,7 @@ TEST_F(BusTest, own_signal_reaches_its_subscribers) {
     ASSERT_TRUE(client_->on_signal(target_, "Changed", [&](const auto& arguments) { seen = arguments; }));
     ASSERT_TRUE(call("Join", {"subscription", "done"}));
     ASSERT_TRUE(server_->emit(kPath, kName, "Changed", {"M2", "down \xc3\xa4"}));
-    ASSERT_TRUE(testing::run_until(io_, [&] { return !seen.empty(); }));
+    ASSERT_TRUE(test::run_until(io_, [&] { return !seen.empty(); }));
     EXPECT_EQ(seen, (std::vector<std::string>{"M2", "down \xc3\xa4"}));
 }
 
@@ -187,7 +186,7 @@ TEST_F(BusTest, loss_of_the_bus_is_reported_and_ends_calls) {
     asio::co_spawn(io_, client_->closed(), [&](std::exception_ptr, Error error) { reason = std::move(error); });
     asio::post(io_, [&] { daemon_.stop(); });
     EXPECT_EQ(call("Hang", {}, 1h).error().code, ErrorCode::kDaemonUnreachable);
-    ASSERT_TRUE(testing::run_until(io_, [&] { return reason.has_value(); }));
+    ASSERT_TRUE(test::run_until(io_, [&] { return reason.has_value(); }));
     EXPECT_EQ(reason->code, ErrorCode::kDaemonUnreachable);
     EXPECT_FALSE(call("Join", {"a", "b"}));
 }
@@ -249,7 +248,7 @@ class FakeSystemd {
 
 class SystemdUnitsTest : public ::testing::Test {
   protected:
-    testing::PrivateBus daemon_;
+    test::PrivateBus daemon_;
     FakeSystemd systemd_{daemon_.address()};
     asio::io_context io_;
     Bus bus_ = Bus::connect(io_.get_executor(), daemon_.address()).value();

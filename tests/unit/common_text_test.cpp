@@ -13,7 +13,7 @@
 namespace ssi {
 namespace {
 
-using testing::TemporaryDirectory;
+using test::TemporaryDirectory;
 
 TEST(PlainText, is_what_terminals_and_dbus_take) {
     for (const auto* text : {"", "MEMBER1", "a b~", "\u00a0", "Gr\u00fc\u00dfe", "\u65e5\u672c", "\U0001f600"})

@@ -7,7 +7,7 @@
 namespace ssi {
 namespace {
 
-const std::string kFile = R"(# The cluster of the test.
+const std::string kCommentedFile = R"(# The cluster of the test.
 [cluster]
 name = "LAB"  # short
 uuid = "11111111-2222-3333-4444-555555555501"
@@ -58,10 +58,10 @@ std::string with(std::string text, const std::string& part, const std::string& i
 
 TEST(ConfigEdit, a_member_is_added_behind_the_last_one_and_its_channels_behind_the_last_channel) {
     const auto edited =
-        add_member(kFile, "system.toml",
+        add_member(kCommentedFile, "system.toml",
                    {name("MEMBER3"), *MemberSlot::from(3), "kvm3", {{name("MEMBER1"), "10.0.1.3", "10.0.1.1"}}});
     expect_valid(edited);
-    auto expected = with(kFile, "host = \"kvm2\"\n",
+    auto expected = with(kCommentedFile, "host = \"kvm2\"\n",
                          "host = \"kvm2\"\n\n[[member]]\nname = \"MEMBER3\"\nslot = 3\nhost = \"kvm3\"\n");
     expected = with(expected, "addresses = [\"10.0.0.1\", \"10.0.0.2\"]\n",
                     "addresses = [\"10.0.0.1\", \"10.0.0.2\"]\n\n[[channel]]\nmembers = [\"MEMBER1\", \"MEMBER3\"]\n"
@@ -70,40 +70,40 @@ TEST(ConfigEdit, a_member_is_added_behind_the_last_one_and_its_channels_behind_t
 }
 
 TEST(ConfigEdit, a_member_is_removed_with_its_channels_and_plugs_and_nothing_else) {
-    const auto edited = remove_member(kFile, "system.toml", name("MEMBER2"));
+    const auto edited = remove_member(kCommentedFile, "system.toml", name("MEMBER2"));
     expect_valid(edited);
-    auto expected = without(kFile,
+    auto expected = without(kCommentedFile,
                             "\n[[channel]]\nmembers = [\"MEMBER1\", \"MEMBER2\"]\n"
                             "addresses = [\"10.0.0.1\", \"10.0.0.2\"]\n");
     expected = without(expected, "[[member]]\nname = \"MEMBER2\"\nslot = 2\nhost = \"kvm2\"\n");
     expected = without(expected, ", MEMBER2 = \"2\"");
     EXPECT_EQ(*edited, expected) << "comments stay: a person wrote them";
-    const auto first = remove_member(kFile, "system.toml", name("MEMBER1"));
+    const auto first = remove_member(kCommentedFile, "system.toml", name("MEMBER1"));
     expect_valid(first);
     EXPECT_NE(first->find("plugs = { MEMBER2 = \"2\" }"), std::string::npos) << *first;
 }
 
 TEST(ConfigEdit, a_member_is_renamed_wherever_it_is_named_and_its_machine_keeps_its_host_name) {
-    const auto edited = rename_member(kFile, "system.toml", name("MEMBER1"), name("ALPHA"));
+    const auto edited = rename_member(kCommentedFile, "system.toml", name("MEMBER1"), name("ALPHA"));
     expect_valid(edited);
-    auto expected = with(kFile, "name = \"MEMBER1\"\n", "name = \"ALPHA\"\nhost = \"MEMBER1\"\n");
+    auto expected = with(kCommentedFile, "name = \"MEMBER1\"\n", "name = \"ALPHA\"\nhost = \"MEMBER1\"\n");
     expected = with(expected, "[\"MEMBER1\", \"MEMBER2\"]", "[\"ALPHA\", \"MEMBER2\"]");
     expected = with(expected, "{ MEMBER1 = ", "{ ALPHA = ");
     EXPECT_EQ(*edited, expected);
-    const auto second = rename_member(kFile, "system.toml", name("MEMBER2"), name("B"));
+    const auto second = rename_member(kCommentedFile, "system.toml", name("MEMBER2"), name("B"));
     expect_valid(second);
     EXPECT_EQ(parse_config_document(*second, "f")->config.find(name("B"))->host, "kvm2");
 }
 
 TEST(ConfigEdit, another_host_takes_a_members_place) {
-    EXPECT_EQ(replace_host(kFile, "system.toml", name("MEMBER2"), "kvm9"),
-              with(kFile, "host = \"kvm2\"", "host = \"kvm9\""));
-    EXPECT_EQ(replace_host(kFile, "system.toml", name("MEMBER1"), "kvm9"),
-              with(kFile, "name = \"MEMBER1\"\n", "name = \"MEMBER1\"\nhost = \"kvm9\"\n"));
+    EXPECT_EQ(replace_host(kCommentedFile, "system.toml", name("MEMBER2"), "kvm9"),
+              with(kCommentedFile, "host = \"kvm2\"", "host = \"kvm9\""));
+    EXPECT_EQ(replace_host(kCommentedFile, "system.toml", name("MEMBER1"), "kvm9"),
+              with(kCommentedFile, "name = \"MEMBER1\"\n", "name = \"MEMBER1\"\nhost = \"kvm9\"\n"));
 }
 
 TEST(ConfigEdit, plugs_in_a_table_of_their_own_go_line_by_line) {
-    const auto text = with(kFile, "plugs = { MEMBER1 = \"1\", MEMBER2 = \"2\" }\n",
+    const auto text = with(kCommentedFile, "plugs = { MEMBER1 = \"1\", MEMBER2 = \"2\" }\n",
                            "[fence.plugs]\nMEMBER1 = \"1\"\nMEMBER2 = \"2\"\n");
     const auto edited = remove_member(text, "system.toml", name("MEMBER2"));
     expect_valid(edited);
@@ -122,11 +122,13 @@ TEST(ConfigEdit, what_only_a_person_should_change_is_left_to_one) {
 }
 
 TEST(ConfigEdit, members_that_are_there_or_not_are_refused) {
-    EXPECT_EQ(remove_member(kFile, "f", name("MEMBER9")).error().code, ErrorCode::kMemberUnknown);
-    EXPECT_EQ(rename_member(kFile, "f", name("MEMBER9"), name("X")).error().code, ErrorCode::kMemberUnknown);
-    EXPECT_EQ(add_member(kFile, "f", {name("MEMBER1"), *MemberSlot::from(3), "", {}}).error().code, ErrorCode::kUsage);
-    EXPECT_EQ(add_member(kFile, "f", {name("M3"), *MemberSlot::from(3), "", {{name("M9"), "a", "b"}}}).error().code,
-              ErrorCode::kMemberUnknown);
+    EXPECT_EQ(remove_member(kCommentedFile, "f", name("MEMBER9")).error().code, ErrorCode::kMemberUnknown);
+    EXPECT_EQ(rename_member(kCommentedFile, "f", name("MEMBER9"), name("X")).error().code, ErrorCode::kMemberUnknown);
+    EXPECT_EQ(add_member(kCommentedFile, "f", {name("MEMBER1"), *MemberSlot::from(3), "", {}}).error().code,
+              ErrorCode::kUsage);
+    EXPECT_EQ(
+        add_member(kCommentedFile, "f", {name("M3"), *MemberSlot::from(3), "", {{name("M9"), "a", "b"}}}).error().code,
+        ErrorCode::kMemberUnknown);
 }
 
 }  // namespace

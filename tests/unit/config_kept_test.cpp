@@ -11,7 +11,7 @@
 namespace ssi {
 namespace {
 
-const std::string kFile = R"([cluster]
+const std::string kShortFile = R"([cluster]
 name = "PROD"
 uuid = "6f0e2a30-1b5c-4c6e-9d0a-7d2f1c9b8e11"
 [[member]]
@@ -24,14 +24,14 @@ class KeptConfigTest : public ::testing::Test {
     void write(std::string_view text) const { std::ofstream(file) << text; }
     [[nodiscard]] KeptConfig kept() const { return {file, copy}; }
 
-    testing::TemporaryDirectory directory;
+    test::TemporaryDirectory directory;
     std::filesystem::path file = directory.path() / "system.toml";
     std::filesystem::path copy = directory.path() / "kept.toml";
 };
 
 TEST_F(KeptConfigTest, a_file_that_is_well_is_what_counts) {
-    kept().keep(kFile);
-    write(kFile + "[timing]\nscale = 3\n");
+    kept().keep(kShortFile);
+    write(kShortFile + "[timing]\nscale = 3\n");
     const auto start = kept().load("MEMBER1");
     ASSERT_TRUE(start) << start.error().what;
     EXPECT_FALSE(start->fault);
@@ -39,7 +39,7 @@ TEST_F(KeptConfigTest, a_file_that_is_well_is_what_counts) {
 }
 
 TEST_F(KeptConfigTest, a_broken_file_is_told_of_and_what_was_used_before_is_used) {
-    kept().keep(kFile);
+    kept().keep(kShortFile);
     write("[cluster\n");
     const auto start = kept().load("MEMBER1");
     ASSERT_TRUE(start) << start.error().what;
@@ -48,12 +48,12 @@ TEST_F(KeptConfigTest, a_broken_file_is_told_of_and_what_was_used_before_is_used
     EXPECT_EQ(start->document.config.cluster, "PROD");
     EXPECT_EQ(start->own.str(), "MEMBER1");
     kept().keep(start->text);
-    EXPECT_EQ(read_text_file(copy), kFile) << "the broken text is never kept";
+    EXPECT_EQ(read_text_file(copy), kShortFile) << "the broken text is never kept";
 }
 
 TEST_F(KeptConfigTest, a_file_in_which_this_member_is_missing_or_that_is_away_is_broken_too) {
-    kept().keep(kFile);
-    auto other = kFile;
+    kept().keep(kShortFile);
+    auto other = kShortFile;
     write(other.replace(other.find("MEMBER1"), 7, "MEMBER9"));
     const auto renamed = kept().load("MEMBER1");
     ASSERT_TRUE(renamed && renamed->fault);

@@ -23,7 +23,7 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using testing::run;
+using test::run;
 
 const std::string kFile = R"([cluster]
 name = "LAB"
@@ -84,7 +84,7 @@ class PeerRequests : public ::testing::Test {
         return run(io_, client.ask(member("M2"), request, json::Object{{"n", 7}}, timeout));
     }
 
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
     asio::io_context io_;
     std::optional<RequestServer> server_;
 };
@@ -155,7 +155,7 @@ class ConfigFileTest : public ::testing::Test {
     [[nodiscard]] std::filesystem::path path() const { return folder_.path() / "system.toml"; }
     [[nodiscard]] std::string content() const { return read_text_file(path()).value_or(""); }
 
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
     ConfigFile file_{folder_.path() / "system.toml"};
 };
 

@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace ssi::testing {
+namespace ssi::test {
 
 /// Runs the loop until the coroutine has ended; throws if that takes over `limit`.
 template <class T>
@@ -49,4 +49,4 @@ bool run_until(boost::asio::io_context& io, Condition condition,
     return condition();
 }
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

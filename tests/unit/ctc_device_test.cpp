@@ -17,8 +17,8 @@ const std::filesystem::path kSubchannels = "sys/bus/ccw/devices";
 
 class CtcDeviceTest : public ::testing::Test {
   protected:
-    ssi::testing::TemporaryDirectory directory_;
-    std::shared_ptr<ssi::testing::CtcKernel> kernel_ = std::make_shared<ssi::testing::CtcKernel>(directory_.path());
+    ssi::test::TemporaryDirectory directory_;
+    std::shared_ptr<ssi::test::CtcKernel> kernel_ = std::make_shared<ssi::test::CtcKernel>(directory_.path());
     CtcDevice device_{kernel_, {"0.0.0600", "0.0.0601"}, {1, 65535, 65527}};
 
     void group_others(const std::string& ids) {

@@ -51,21 +51,20 @@ class CtcDriverTest : public ::testing::Test {
     std::string state() { return driver_->query().at("device_state").as_string().c_str(); }
     std::string problem() { return driver_->problem(); }
     bool reaches(const std::string& wanted) {
-        return ssi::testing::run_until(io_, [&] { return state() == wanted; });
+        return ssi::test::run_until(io_, [&] { return state() == wanted; });
     }
 
     boost::asio::io_context io_;
-    ssi::testing::TemporaryDirectory directory_;
-    std::shared_ptr<ssi::testing::CtcKernel> kernel_ =
-        std::make_shared<ssi::testing::CtcKernel>(directory_.path() / "tree");
-    std::shared_ptr<ssi::testing::CtcInterfaces> interfaces_ = std::make_shared<ssi::testing::CtcInterfaces>(kernel_);
+    ssi::test::TemporaryDirectory directory_;
+    std::shared_ptr<ssi::test::CtcKernel> kernel_ = std::make_shared<ssi::test::CtcKernel>(directory_.path() / "tree");
+    std::shared_ptr<ssi::test::CtcInterfaces> interfaces_ = std::make_shared<ssi::test::CtcInterfaces>(kernel_);
     std::shared_ptr<CtcDriver> driver_;
     bool carries_ = false;
 };
 
 TEST_F(CtcDriverTest, makes_the_interface_and_says_when_it_is_there) {
     start();
-    EXPECT_EQ(ssi::testing::run(io_, driver_->wait_for_interface()), "ctc0");
+    EXPECT_EQ(ssi::test::run(io_, driver_->wait_for_interface()), "ctc0");
     EXPECT_TRUE(interfaces_->has_address());
     EXPECT_EQ(state(), "up");
     carries_ = true;
@@ -74,7 +73,7 @@ TEST_F(CtcDriverTest, makes_the_interface_and_says_when_it_is_there) {
 
 TEST_F(CtcDriverTest, tries_anew_until_the_handshake_passes) {
     start();
-    ASSERT_TRUE(ssi::testing::run_until(io_, [&] { return interfaces_->times_up() == 4; }));
+    ASSERT_TRUE(ssi::test::run_until(io_, [&] { return interfaces_->times_up() == 4; }));
     carries_ = true;
     ASSERT_TRUE(reaches("carries"));
     const int times = interfaces_->times_up();
@@ -85,7 +84,7 @@ TEST_F(CtcDriverTest, tries_anew_until_the_handshake_passes) {
 TEST_F(CtcDriverTest, refusal_is_shown_until_it_is_over) {
     kernel_->refuse("online", {EIO, EIO, EIO});
     start();
-    ASSERT_TRUE(ssi::testing::run_until(io_, [&] { return problem().contains("the other side does not answer"); }));
+    ASSERT_TRUE(ssi::test::run_until(io_, [&] { return problem().contains("the other side does not answer"); }));
     EXPECT_TRUE(reaches("up"));
     EXPECT_EQ(problem(), "");
 }
@@ -93,7 +92,7 @@ TEST_F(CtcDriverTest, refusal_is_shown_until_it_is_over) {
 TEST_F(CtcDriverTest, waits_for_the_module) {
     kernel_->remove("sys/bus/ccwgroup/drivers/ctcm");
     start();
-    ASSERT_TRUE(ssi::testing::run_until(io_, [&] { return problem().contains("modprobe ctcm"); }));
+    ASSERT_TRUE(ssi::test::run_until(io_, [&] { return problem().contains("modprobe ctcm"); }));
     EXPECT_EQ(state(), "missing");
     kernel_->set("sys/bus/ccwgroup/drivers/ctcm/group", "");
     EXPECT_TRUE(reaches("up"));
@@ -115,7 +114,7 @@ TEST_F(CtcDriverTest, sets_a_device_online_again_that_somebody_set_offline) {
     start();
     ASSERT_TRUE(reaches("up"));
     ASSERT_EQ(kernel_->write("sys/bus/ccwgroup/devices/0.0.0600/online", "0"), 0);
-    ASSERT_TRUE(ssi::testing::run_until(io_, [&] { return std::ranges::count(kernel_->written(), "online=1") == 2; }));
+    ASSERT_TRUE(ssi::test::run_until(io_, [&] { return std::ranges::count(kernel_->written(), "online=1") == 2; }));
     EXPECT_TRUE(reaches("up"));
 }
 
@@ -137,7 +136,7 @@ TEST_F(CtcDriverTest, retiring_undoes_everything_in_reverse_also_after_a_restart
     end();
     start();
     driver_->retire();
-    ASSERT_TRUE(ssi::testing::run_until(io_, [&] { return std::filesystem::is_empty(directory_.path() / "records"); }));
+    ASSERT_TRUE(ssi::test::run_until(io_, [&] { return std::filesystem::is_empty(directory_.path() / "records"); }));
     EXPECT_EQ(kernel_->written().back(), "ungroup=1");
     EXPECT_FALSE(interfaces_->has_address());
     EXPECT_FALSE(interfaces_->is_up());
@@ -155,7 +154,7 @@ TEST_F(CtcDriverTest, successor_on_the_same_device_waits_until_all_is_undone) {
     EXPECT_EQ(std::ranges::count(kernel_->written(), "ungroup=1"), 1);
     EXPECT_EQ(std::ranges::count(kernel_->written(), "online=1"), 2);
     driver_->retire();
-    EXPECT_TRUE(ssi::testing::run_until(io_, [&] { return std::filesystem::is_empty(directory_.path() / "records"); }));
+    EXPECT_TRUE(ssi::test::run_until(io_, [&] { return std::filesystem::is_empty(directory_.path() / "records"); }));
 }
 
 TEST_F(CtcDriverTest, retiring_leaves_what_was_there_before) {
@@ -164,7 +163,7 @@ TEST_F(CtcDriverTest, retiring_leaves_what_was_there_before) {
     start();
     ASSERT_TRUE(reaches("up"));
     driver_->retire();
-    ASSERT_TRUE(ssi::testing::run_until(io_, [&] { return !interfaces_->has_address(); }));
+    ASSERT_TRUE(ssi::test::run_until(io_, [&] { return !interfaces_->has_address(); }));
     driver_.reset();
     io_.run_for(100ms);
     EXPECT_EQ(kernel_->read("sys/bus/ccwgroup/devices/0.0.0600/online"), "1");
@@ -173,9 +172,9 @@ TEST_F(CtcDriverTest, retiring_leaves_what_was_there_before) {
 TEST_F(CtcDriverTest, who_waits_for_the_interface_is_let_go_at_the_stop) {
     kernel_->detach("0.0.0600");
     start();
-    ASSERT_TRUE(ssi::testing::run_until(io_, [&] { return !problem().empty(); }));
+    ASSERT_TRUE(ssi::test::run_until(io_, [&] { return !problem().empty(); }));
     driver_->stop();
-    EXPECT_EQ(ssi::testing::run(io_, driver_->wait_for_interface()), "");
+    EXPECT_EQ(ssi::test::run(io_, driver_->wait_for_interface()), "");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <utility>
 
-namespace ssi::testing {
+namespace ssi::test {
 namespace fs = std::filesystem;
 namespace {
 
@@ -137,4 +137,4 @@ Result<void> CtcInterfaces::set_up(const std::string&, bool up) {
     return {};
 }
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

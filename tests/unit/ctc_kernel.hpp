@@ -15,7 +15,7 @@
 #include "daemons/isfcd/driver/sysfs.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
-namespace ssi::testing {
+namespace ssi::test {
 
 /// Subchannels 0.0.0600 to 0.0.0603, not grouped, ctcm loaded. Thread-safe.
 class CtcKernel final : public isfc::Sysfs {
@@ -65,4 +65,4 @@ class CtcInterfaces final : public isfc::PointToPointInterfaces {
     std::atomic<int> times_up_ = 0;
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

@@ -11,7 +11,7 @@ namespace {
 
 class CtcRecordTest : public ::testing::Test {
   protected:
-    ssi::testing::TemporaryDirectory directory_;
+    ssi::test::TemporaryDirectory directory_;
     std::filesystem::path file_ = directory_.path() / "ctc" / "0.0.0600";
 };
 

@@ -9,18 +9,15 @@
 #include "daemons/ssid/guests/kept_edits.hpp"
 #include "daemons/ssid/guests/known_definitions.hpp"
 #include "lib/common/text_file.hpp"
+#include "tests/unit/state_builder.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
 namespace ssi::cluster {
 namespace {
 
-GuestName guest(const std::string& name) {
-    return GuestName::parse(name).value();
-}
-
 class DefinitionMemory : public ::testing::Test {
   protected:
-    testing::TemporaryDirectory directory_;
+    test::TemporaryDirectory directory_;
     std::filesystem::path file_ = directory_.path() / "directory.json";
 };
 

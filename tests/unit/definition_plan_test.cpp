@@ -2,12 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/state_builder.hpp"
+
 namespace ssi::cluster {
 namespace {
 
 using Step = DefinitionPlan::Step;
 
-const GuestUuid kUuid = GuestUuid::parse("11111111-2222-3333-4444-555555555501").value();
 const GuestUuid kOther = GuestUuid::parse("11111111-2222-3333-4444-555555555502").value();
 
 /// What libvirt has, what is remembered and what the directory has: a text for each, and the version of the last two.

@@ -51,12 +51,12 @@ class DirectoryAdministrationTest : public JoinedMember {
         spawn(keeper_.run());
     }
     json::Object answer(DirectoryAdministration::Answer request) {
-        const auto text = testing::run(io_, std::move(request));
+        const auto text = test::run(io_, std::move(request));
         EXPECT_TRUE(text) << text.error().text();
         return text ? boost::json::parse(*text).as_object() : json::Object{};
     }
     Error refusal(DirectoryAdministration::Answer request) {
-        const auto text = testing::run(io_, std::move(request));
+        const auto text = test::run(io_, std::move(request));
         EXPECT_FALSE(text) << *text;
         return text ? Error{} : text.error();
     }
@@ -74,8 +74,8 @@ class DirectoryAdministrationTest : public JoinedMember {
     }
     std::size_t guests_in_list() { return answer(directory_.list()).at("guests").as_array().size(); }
 
-    testing::TemporaryDirectory folder_;
-    testing::MapDefinitions store_;
+    test::TemporaryDirectory folder_;
+    test::MapDefinitions store_;
     DefinitionKeeper keeper_{membership_, view_,
                              store_,      {folder_.path() / "directory.json", folder_.path() / "kept"},
                              clock_,      io_.get_executor()};
@@ -163,7 +163,7 @@ TEST_F(DirectoryAdministrationTest, what_is_deleted_goes_out_of_libvirt_and_can_
     EXPECT_EQ(answer(directory_.remove("a", "", "root")).at("version"), 2);
     EXPECT_EQ(guests_in_list(), 0U);
     keeper_.poke();  // as the watch of the engine does
-    EXPECT_TRUE(testing::run_until(io_, [this] { return here("a").empty(); }));
+    EXPECT_TRUE(test::run_until(io_, [this] { return here("a").empty(); }));
     const auto gone = refusal(directory_.get("a", ""));
     EXPECT_EQ(gone.code, ErrorCode::kGuestUnknown);
     EXPECT_EQ(gone.what, "guest a is not in the directory: root deleted it at MEMBER1");
@@ -176,7 +176,7 @@ TEST_F(DirectoryAdministrationTest, what_is_deleted_goes_out_of_libvirt_and_can_
 TEST_F(DirectoryAdministrationTest, guest_is_deleted_only_while_it_does_not_run_and_in_the_version_that_was_meant) {
     put("a", "<one/>");
     EXPECT_EQ(refusal(directory_.remove("a", "4", "root")).code, ErrorCode::kDefinitionChanged);
-    ASSERT_TRUE(testing::run(io_, view_.commit([this](const ClusterState& state) {
+    ASSERT_TRUE(test::run(io_, view_.commit([this](const ClusterState& state) {
         return decide_start(state, {guest("a"), *membership_.life(), RunId("r1"), definition_of("a")});
     })));
     EXPECT_EQ(refusal(directory_.remove("a", "", "root")).code, ErrorCode::kGuestBusy);
@@ -204,7 +204,7 @@ class DirectoryWithOldGuestTest : public DirectoryAdministrationTest {
 };
 
 TEST_F(DirectoryWithOldGuestTest, waits_until_it_is_adopted) {
-    ASSERT_TRUE(testing::run_until(io_, [this] { return !keeper_.not_adopted().empty(); }));
+    ASSERT_TRUE(test::run_until(io_, [this] { return !keeper_.not_adopted().empty(); }));
     EXPECT_EQ(answer(directory_.list()).at("not_adopted"), (boost::json::array{"b"}));
     EXPECT_EQ(guests_in_list(), 0U);
     EXPECT_EQ(answer(directory_.adopt("b", "root")).at("version"), 1);

@@ -120,7 +120,7 @@ class DoorTestTest : public JoinedMember {
         doors_.libvirt_has_started();
     }
     [[nodiscard]] bool are_open() const { return view_.state().open_doors(*membership_.life()) != nullptr; }
-    bool runs_until(auto condition) { return testing::run_until(io_, condition); }
+    bool runs_until(auto condition) { return test::run_until(io_, condition); }
 
     std::deque<Trial> next_;
     int trials_ = 0;

@@ -39,7 +39,7 @@ T await(boost::asio::io_context& io, boost::asio::awaitable<T> work,
     return std::move(*result);
 }
 
-using ssi::testing::TemporaryDirectory;
+using ssi::test::TemporaryDirectory;
 
 /// Members MEMBER1.. with fast timers.
 [[nodiscard]] SystemConfig test_config(int members);

@@ -62,7 +62,7 @@ class ForcedRecoveryTest : public ::testing::Test {
     }
     Result<std::vector<LogReport>> comparable(FindWitnessLog find, std::vector<LogReport> told = {},
                                               const std::vector<Seat>& seats = {}) {
-        return testing::run(io_, comparable_logs(std::move(told), seats, std::move(find)));
+        return test::run(io_, comparable_logs(std::move(told), seats, std::move(find)));
     }
     [[nodiscard]] Result<void> force(const std::vector<LogReport>& others) const { return decide_force(own_, others); }
 
@@ -78,7 +78,7 @@ class ForcedRecoveryTest : public ::testing::Test {
         std::ofstream(places_.working_directory / "pid") << ::getpid() << '\n';
     }
 
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
     WitnessPlaces places_{folder_.path() / "witness-etcd", folder_.path() / "witness",  folder_.path() / "etcd",
                           folder_.path() / "isfc",         folder_.path() / "pdr-lock", ""};
     boost::asio::io_context io_;
@@ -142,7 +142,7 @@ TEST_F(ForcedRecoveryTest, hears_of_the_witness_from_its_live_holder_and_leaves_
     boost::asio::co_spawn(io_, holder->run(), [](const std::exception_ptr&) {});
     // MEMBER3 does not answer.
     const auto told =
-        testing::run(io_, reachable_logs(io_.get_executor(), config_, name_of(1), places_.links.parent_path()));
+        test::run(io_, reachable_logs(io_.get_executor(), config_, name_of(1), places_.links.parent_path()));
     EXPECT_EQ(told, (std::vector{log_of("MEMBER2", 9), log_of(kWitnessName, 12)}));
     const auto logs = comparable(find(lock_, area_says(log_of(kWitnessName, 8))), told);
     ASSERT_TRUE(logs);
@@ -178,8 +178,8 @@ class WitnessAreaTest : public ForcedRecoveryTest {
     }
     Result<LogReport> read(int slot) {
         BlockingCalls calls(io_.get_executor(), 1);
-        return testing::run(io_, witness_log_in_area(calls, volume_, MemberSlot::from(slot).value(), copy(), kLineage),
-                            60s);
+        return test::run(io_, witness_log_in_area(calls, volume_, MemberSlot::from(slot).value(), copy(), kLineage),
+                         60s);
     }
     [[nodiscard]] std::filesystem::path copy() const { return folder_.path() / "copy"; }
 

@@ -55,7 +55,7 @@ TEST(Reserve, is_released_when_etcd_starves_and_made_when_there_is_room_for_all)
 }
 
 TEST(Health, end_is_read_once_and_is_no_fault_when_etcd_runs_again) {
-    const testing::TemporaryDirectory directory;
+    const test::TemporaryDirectory directory;
     const EtcdPlaces places{directory.path() / "run", directory.path() / "lib/etcd", directory.path() / "lib/marker",
                             directory.path() / "isfc"};
     std::filesystem::create_directories(places.working_directory);

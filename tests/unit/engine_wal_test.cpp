@@ -33,7 +33,7 @@ class WalTest : public ::testing::Test {
         std::ifstream stream(file, std::ios::binary);
         return {std::istreambuf_iterator<char>(stream), {}};
     }
-    ssi::testing::TemporaryDirectory directory_;
+    ssi::test::TemporaryDirectory directory_;
 };
 
 TEST_F(WalTest, crc_is_castagnolis) {

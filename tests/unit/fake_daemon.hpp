@@ -14,7 +14,7 @@
 
 #include "lib/common/bus.hpp"
 
-namespace ssi::testing {
+namespace ssi::test {
 
 /// Answers as a daemon does, on a thread of its own.
 class FakeDaemon {
@@ -40,4 +40,4 @@ class FakeDaemon {
     std::jthread thread_;
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

@@ -21,7 +21,7 @@
 #include "tests/unit/gate_processes.hpp"
 #include "tests/unit/gate_supervisor.hpp"
 
-namespace ssi::gate::testing {
+namespace ssi::gate::test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -29,10 +29,6 @@ using cluster::GuardClient;
 using cluster::RightKind;
 
 constexpr auto kClusterUuid = "6f0e2a30-1b5c-4c6e-9d0a-7d2f1c9b8e11";
-const GuestName kGuest = GuestName::parse("linux01").value();
-const GuestUuid kUuid = GuestUuid::parse("11111111-2222-4333-8444-555555555501").value();
-const RunId kRun{"run-1"};
-
 class GuardStopTest : public ::testing::Test {
   protected:
     void SetUp() override {
@@ -67,7 +63,7 @@ class GuardStopTest : public ::testing::Test {
         return std::nullopt;
     }
 
-    ssi::testing::TemporaryDirectory folder_;
+    ssi::test::TemporaryDirectory folder_;
     std::filesystem::path config_ = folder_.path() / "system.toml";
     std::filesystem::path device_ = folder_.path() / "pdr";
     std::filesystem::path watchdog_ = folder_.path() / "watchdog";
@@ -123,7 +119,7 @@ class GuardStopWithGuestTest : public GuardStopTest {
         GuardClient client(io.get_executor(), clock, folder_.path() / "rights.sock");
         spawn(io.get_executor(), client.run());
         for (const auto until = clock.now() + 10s; clock.now() < until;) {
-            if (ssi::testing::run(io, client.grant(kGuest, kUuid, kRun, RightKind::kStart, 30s))) return true;
+            if (ssi::test::run(io, client.grant(kGuest, kUuid, kRun, RightKind::kStart, 30s))) return true;
             std::this_thread::sleep_for(20ms);
         }
         return false;
@@ -143,4 +139,4 @@ TEST_F(GuardStopWithGuestTest, told_to_stop_while_it_starts_again_tells_the_othe
 }
 
 }  // namespace
-}  // namespace ssi::gate::testing
+}  // namespace ssi::gate::test

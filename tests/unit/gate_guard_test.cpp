@@ -12,15 +12,11 @@
 #include "daemons/ssid/gate/spawn.hpp"
 #include "tests/unit/gate_processes.hpp"
 
-namespace ssi::gate::testing {
+namespace ssi::gate::test {
 namespace {
 
 using namespace std::chrono_literals;
 using cluster::GuardClient;
-
-const GuestName kGuest = GuestName::parse("linux01").value();
-const GuestUuid kUuid = GuestUuid::parse("11111111-2222-4333-8444-555555555501").value();
-const RunId kRun{"run-1"};
 
 class GuardTest : public ::testing::Test {
   protected:
@@ -229,4 +225,4 @@ TEST_F(GuardTest, call_without_a_guard_ends_within_its_second) {
 }
 
 }  // namespace
-}  // namespace ssi::gate::testing
+}  // namespace ssi::gate::test

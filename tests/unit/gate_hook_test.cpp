@@ -16,7 +16,7 @@
 #include "daemons/ssid/gate/spawn.hpp"
 #include "tests/unit/gate_processes.hpp"
 
-namespace ssi::gate::testing {
+namespace ssi::gate::test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -137,4 +137,4 @@ TEST_F(HookTest, xml_of_megabytes_is_passed_and_one_beyond_the_limit_refused) {
 }
 
 }  // namespace
-}  // namespace ssi::gate::testing
+}  // namespace ssi::gate::test

@@ -200,7 +200,7 @@ class LeaseKeeperTest : public ::testing::Test {
     [[nodiscard]] std::filesystem::path table() const { return folder.path() / "rights.json"; }
     [[nodiscard]] std::filesystem::path lease() const { return folder.path() / "lease.json"; }
 
-    testing::TemporaryDirectory folder;
+    test::TemporaryDirectory folder;
     sim::World world{1};
     sim::Machine machine{world};
     std::list<sim::Process> processes;  // what they wait for outlives them

@@ -83,7 +83,7 @@ TEST(Lease, watchdog_is_fed_one_second_beyond_its_end_counted_from_the_end_SAFET
 }
 
 TEST(LeaseFile, gives_back_what_was_kept_and_refuses_what_it_cannot_read) {
-    const ssi::testing::TemporaryDirectory directory;
+    const ssi::test::TemporaryDirectory directory;
     const auto path = directory.path() / "lease.json";
     const LeaseFile file(path);
     EXPECT_EQ(file.load().value(), std::nullopt);
@@ -236,9 +236,9 @@ class SupervisorWatchdog : public ::testing::Test {
         watchdog_ = std::move(*armed);
     }
 
-    ssi::testing::TemporaryDirectory directory_;
+    ssi::test::TemporaryDirectory directory_;
     std::filesystem::path path_ = directory_.path() / "watchdog";
-    testing::Supervisor supervisor_{path_};
+    test::Supervisor supervisor_{path_};
     std::unique_ptr<Watchdog> watchdog_;
 };
 

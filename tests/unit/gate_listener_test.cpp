@@ -17,12 +17,12 @@
 #include "tests/unit/coroutines.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
-namespace ssi::gate::testing {
+namespace ssi::gate::test {
 namespace {
 
 using namespace std::chrono_literals;
-using ssi::testing::run_until;
-using ssi::testing::TemporaryDirectory;
+using ssi::test::run_until;
+using ssi::test::TemporaryDirectory;
 
 class ListenerTest : public ::testing::Test {
   protected:
@@ -143,4 +143,4 @@ TEST_F(ListenerTest, that_is_gone_ends_and_serves_nobody_also_in_its_pause) {
 }
 
 }  // namespace
-}  // namespace ssi::gate::testing
+}  // namespace ssi::gate::test

@@ -15,7 +15,7 @@
 #include <iterator>
 #include <thread>
 
-namespace ssi::gate::testing {
+namespace ssi::gate::test {
 namespace {
 
 constexpr int kProcedureRegister = 1;
@@ -153,4 +153,4 @@ FakeQemu FakeQemu::start(const std::filesystem::path& door, const GuestUuid& uui
     return qemu;
 }
 
-}  // namespace ssi::gate::testing
+}  // namespace ssi::gate::test

@@ -7,11 +7,16 @@
 #include <vector>
 
 #include "daemons/ssid/gate/lock_rpc.hpp"
+#include "lib/common/names.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
-namespace ssi::gate::testing {
+namespace ssi::gate::test {
 
-using ssi::testing::TemporaryDirectory;
+inline const GuestName kGuest = GuestName::parse("linux01").value();
+inline const GuestUuid kUuid = GuestUuid::parse("11111111-2222-4333-8444-555555555501").value();
+inline const RunId kRun{"run-1"};
+
+using ssi::test::TemporaryDirectory;
 
 /// A child process; killed and waited for with the object.
 class Child {
@@ -71,4 +76,4 @@ struct FakeQemu {
                                         const std::string& name);
 };
 
-}  // namespace ssi::gate::testing
+}  // namespace ssi::gate::test

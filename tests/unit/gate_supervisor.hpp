@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <string>
 
-namespace ssi::gate::testing {
+namespace ssi::gate::test {
 
 /// Takes one connection at a time, and answers when it is told to. Blocks, but for no longer than ten seconds.
 class Supervisor {
@@ -64,4 +64,4 @@ class Supervisor {
     int connection_ = -1;
 };
 
-}  // namespace ssi::gate::testing
+}  // namespace ssi::gate::test

@@ -106,7 +106,7 @@ class WitnessTest : public ::testing::Test {
         return ::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
     }
 
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
     WitnessProcess::Places places_{folder_.path() / "pid", folder_.path() / "loop", folder_.path() / "proc",
                                    "ssi-witness.service"};
     pid_t child_ = -1;

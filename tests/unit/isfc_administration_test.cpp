@@ -10,8 +10,6 @@
 namespace ssi::isfc {
 namespace {
 
-constexpr double kQuick = 0.4;
-
 std::string text_of(const boost::json::object& object, std::string_view field) {
     const auto* value = object.if_contains(field);
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";

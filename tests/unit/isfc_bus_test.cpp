@@ -54,16 +54,16 @@ class IsfcBusTest : public ::testing::Test {
     void SetUp() override {
         service_->start();
         // The name is there as soon as a call is answered.
-        ASSERT_TRUE(testing::run_until(io_, [this] { return call("Query").has_value(); }));
+        ASSERT_TRUE(test::run_until(io_, [this] { return call("Query").has_value(); }));
     }
     void TearDown() override { service_->stop(); }
 
     Result<std::string> call(const std::string& method, Words arguments = {}) {
-        return testing::run(io_, client_.call(kTarget, method, std::move(arguments), 5s));
+        return test::run(io_, client_.call(kTarget, method, std::move(arguments), 5s));
     }
 
     static inline const Bus::Target kTarget{"org.kvmssi.Isfc1", "/org/kvmssi/Isfc1", "org.kvmssi.Isfc1"};
-    testing::PrivateBus daemon_;
+    test::PrivateBus daemon_;
     asio::io_context io_;
     std::shared_ptr<FakeControl> control_ = std::make_shared<FakeControl>();
     std::shared_ptr<BusService> service_ =
@@ -96,13 +96,13 @@ TEST_F(IsfcBusTest, changes_are_signals) {
     ASSERT_TRUE(call("Query"));  // the subscriptions are there
     control_->observer({"M2", "", "down", "cable"});
     control_->observer({"M2", "0", "deactivated", "by hand"});
-    ASSERT_TRUE(testing::run_until(io_, [&] { return !link.empty() && !channel.empty(); }));
+    ASSERT_TRUE(test::run_until(io_, [&] { return !link.empty() && !channel.empty(); }));
     EXPECT_EQ(link, (Words{"M2", "down", "cable"}));
     EXPECT_EQ(channel, (Words{"M2", "0", "deactivated", "by hand"}));
 }
 
 TEST_F(IsfcBusTest, introspection_shows_what_there_is) {
-    const auto xml = testing::run(
+    const auto xml = test::run(
         io_,
         client_.call({kTarget.destination, kTarget.path, "org.freedesktop.DBus.Introspectable"}, "Introspect", {}, 5s));
     ASSERT_TRUE(xml);

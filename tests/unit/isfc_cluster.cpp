@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -23,6 +22,7 @@
 #include <set>
 #include <utility>
 
+#include "lib/common/no_throw.hpp"
 #include "lib/common/pki/certificate_authority.hpp"
 
 namespace ssi::isfc {
@@ -33,7 +33,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kPatience = 20s;
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 [[noreturn]] void broken(std::string_view what) {
     throw std::runtime_error(std::format("{}: {}", what, std::strerror(errno)));
@@ -163,12 +162,12 @@ struct Proxy::State : std::enable_shared_from_this<State> {
 
     asio::awaitable<void> accept() {
         for (;;) {
-            auto [error, incoming] = co_await acceptor.async_accept(kTuple);
+            auto [error, incoming] = co_await acceptor.async_accept(kNoThrow);
             if (error) co_return;
             if (mode == Mode::kCut) continue;
             const auto near = std::make_shared<tcp::socket>(std::move(incoming));
             const auto far = std::make_shared<tcp::socket>(context);
-            if (const auto [failed] = co_await far->async_connect(target, kTuple); failed) continue;
+            if (const auto [failed] = co_await far->async_connect(target, kNoThrow); failed) continue;
             for (const auto& socket : {near, far}) {
                 socket->set_option(tcp::no_delay(true));
                 sockets.insert(socket);
@@ -181,13 +180,14 @@ struct Proxy::State : std::enable_shared_from_this<State> {
         std::array<char, 64 * 1024> bytes;
         asio::steady_timer pause(context);
         for (;;) {
-            const auto [error, size] = co_await from->async_read_some(asio::buffer(bytes), kTuple);
+            const auto [error, size] = co_await from->async_read_some(asio::buffer(bytes), kNoThrow);
             while (mode == Mode::kStall && from->is_open()) {
                 pause.expires_after(5ms);
-                co_await pause.async_wait(kTuple);
+                co_await pause.async_wait(kNoThrow);
             }
             if (error) break;
-            if (const auto [failed, sent] = co_await asio::async_write(*to, asio::buffer(bytes, size), kTuple); failed)
+            if (const auto [failed, sent] = co_await asio::async_write(*to, asio::buffer(bytes, size), kNoThrow);
+                failed)
                 break;
         }
         close(from);

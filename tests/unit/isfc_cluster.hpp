@@ -20,7 +20,10 @@
 
 namespace ssi::isfc {
 
-using ssi::testing::TemporaryDirectory;
+using ssi::test::TemporaryDirectory;
+
+/// A scale of all times: heartbeats of 100 ms, dead after 400 ms, link_timeout 2 s.
+inline constexpr double kQuick = 0.4;
 
 /// A blocking UNIX socket whose operations end after some seconds.
 class LocalSocket {

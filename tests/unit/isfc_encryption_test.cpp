@@ -20,8 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr double kQuick = 0.4;
-
 void set_encryption(TestCluster& cluster, int member, Encryption encryption) {
     for (auto& channel : cluster.config(member).channels) channel.encryption = encryption;
 }
@@ -209,7 +207,7 @@ Error answer_to(TestCluster& cluster, const fs::path& pki, const std::string& ow
     const Hello hello{0, 1, cluster.config(2).cluster_uuid, "MEMBER1", "MEMBER2", "1", "stranger"};
     const auto timing = Timing::scaled(kQuick);
     const auto greeted =
-        testing::run(io, connect_channel(channel, identity, cluster.config(2).cluster, timing, hello, pool));
+        test::run(io, connect_channel(channel, identity, cluster.config(2).cluster, timing, hello, pool));
     return greeted ? Error{} : greeted.error();
 }
 

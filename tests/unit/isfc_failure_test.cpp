@@ -15,8 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr double kQuick = 0.4;  // heartbeats of 100 ms, dead after 400 ms, link_timeout 2 s
-
 std::string random_text(std::size_t size) {
     std::mt19937_64 random(7);
     std::string text(size, '\0');

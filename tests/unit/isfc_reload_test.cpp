@@ -15,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using Changes = std::vector<std::string>;
 
-constexpr double kQuick = 0.4;
-
 /// What the daemon says it changed, or the error.
 Result<Changes> reload(TestCluster& cluster, int member) {
     Result<std::string> answer;

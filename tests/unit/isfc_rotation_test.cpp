@@ -13,8 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kQuick = 0.4;
-
 /// A stream from member 1 to member 2 that asks and answers all the time.
 class Conversation {
   public:
@@ -59,7 +57,7 @@ std::string own_certificate(TestCluster& cluster, int member) {
     return std::string(cluster.query(member).at("certificate").at("fingerprint").as_string());
 }
 
-void reload(TestCluster& cluster, int member) {
+void take_up(TestCluster& cluster, int member) {
     cluster.with(member, [&](Isfcd& daemon) {
         const auto answer = daemon.reload(cluster.config(member));
         EXPECT_TRUE(answer) << answer.error().text();
@@ -70,7 +68,7 @@ void reload(TestCluster& cluster, int member) {
 /// every channel.
 void renew(TestCluster& cluster, int member, std::size_t channels) {
     cluster.copy_certificates(member);
-    reload(cluster, member);
+    take_up(cluster, member);
     const auto fresh = own_certificate(cluster, member);
     for (std::size_t i = 0; i < channels; ++i)
         TestCluster::wait_until(std::format("channel {} with the new certificate", i),
@@ -119,7 +117,7 @@ TEST(CertificateRotation, of_the_authority_ends_no_stream) {
     ASSERT_TRUE(pki::retire_authority(cluster.authority()));
     for (const int member : {1, 2}) {
         cluster.copy_certificates(member);
-        reload(cluster, member);
+        take_up(cluster, member);
         EXPECT_EQ(cluster.query(member).at("authorities").as_array().size(), 1U);
         conversation.goes_on();
     }
@@ -132,7 +130,7 @@ TEST(CertificateRotation, to_what_the_peer_does_not_accept_leaves_the_old_connec
     Conversation conversation(cluster);
     ASSERT_TRUE(pki::init_authority(cluster.pki(1), "test", pki::Overwrite::kYes));
     ASSERT_TRUE(pki::issue_certificate(cluster.pki(1), *MemberName::parse("MEMBER1"), pki::Overwrite::kYes));
-    reload(cluster, 1);
+    take_up(cluster, 1);
     TestCluster::wait_until("the reason", [&] { return cluster.channel(1, 2, "0").contains("problem"); });
     cluster.wait_for_channels(1, 2, 2);
     conversation.goes_on();

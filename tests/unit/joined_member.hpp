@@ -43,9 +43,9 @@ class FreshBoot final : public BootRecord {
 class JoinedMember : public ::testing::Test {
   protected:
     void SetUp() override {
-        ASSERT_TRUE(testing::run(io_, view_.refresh()));
+        ASSERT_TRUE(test::run(io_, view_.refresh()));
         spawn(membership_.run());
-        ASSERT_TRUE(testing::run_until(io_, [this] { return membership_.life() && membership_.has_majority(); }));
+        ASSERT_TRUE(test::run_until(io_, [this] { return membership_.life() && membership_.has_majority(); }));
     }
     void spawn(boost::asio::awaitable<void> work) {
         boost::asio::co_spawn(io_, std::move(work), [](std::exception_ptr) {});
@@ -53,7 +53,7 @@ class JoinedMember : public ::testing::Test {
 
     boost::asio::io_context io_;
     BootClock clock_{io_.get_executor()};
-    testing::MemoryEngine engine_;
+    test::MemoryEngine engine_;
     ClusterView view_{engine_, clock_, io_.get_executor()};
     QuietGuard guard_;
     FreshBoot boot_;

@@ -18,8 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using testing::run;
-using testing::run_until;
+using test::run;
+using test::run_until;
 
 constexpr auto kUri = "test:///default";
 constexpr auto kUuid = "11111111-2222-3333-4444-555555555501";

@@ -15,9 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using testing::run;
+using test::run;
 
-constexpr auto kUuid = "11111111-2222-3333-4444-555555555501";
+constexpr auto kGuestUuid = "11111111-2222-3333-4444-555555555501";
 
 std::string domain_xml(const std::string& name, const std::string& uuid) {
     return "<domain type='test'><name>" + name + "</name><uuid>" + uuid +
@@ -59,19 +59,19 @@ TEST_F(LibvirtHypervisorTest, domains_are_listed_with_their_state) {
 }
 
 TEST_F(LibvirtHypervisorTest, start_defines_what_is_missing) {
-    ASSERT_TRUE(run(io_, hypervisor_.start(other_, guest_, domain_xml("linux01", kUuid))));
+    ASSERT_TRUE(run(io_, hypervisor_.start(other_, guest_, domain_xml("linux01", kGuestUuid))));
     const auto domain = find(guest_);
     ASSERT_TRUE(domain);
     EXPECT_EQ(domain->state, DomainState::kRunning);
-    EXPECT_EQ(domain->uuid.str(), kUuid);
+    EXPECT_EQ(domain->uuid.str(), kGuestUuid);
 }
 
 TEST_F(LibvirtHypervisorTest, start_leaves_a_definition_as_it_is) {
-    ASSERT_TRUE(run(io_, hypervisor_.start(own_, guest_, domain_xml("linux01", kUuid))));
+    ASSERT_TRUE(run(io_, hypervisor_.start(own_, guest_, domain_xml("linux01", kGuestUuid))));
     const auto before = run(io_, hypervisor_.definition(guest_)).value();
     ASSERT_TRUE(run(io_, hypervisor_.destroy(own_, guest_)));
     ASSERT_EQ(find(guest_)->state, DomainState::kShutOff);
-    auto other = domain_xml("linux01", kUuid);
+    auto other = domain_xml("linux01", kGuestUuid);
     other.replace(other.find("65536"), 5, "99999");
     ASSERT_TRUE(run(io_, hypervisor_.start(own_, guest_, other)));
     EXPECT_EQ(run(io_, hypervisor_.definition(guest_)).value(), before);
@@ -79,7 +79,7 @@ TEST_F(LibvirtHypervisorTest, start_leaves_a_definition_as_it_is) {
 
 TEST_F(LibvirtHypervisorTest, start_of_another_uuid_under_the_name_is_refused) {
     ASSERT_TRUE(run(io_, hypervisor_.shutdown(own_, test_)));
-    EXPECT_EQ(run(io_, hypervisor_.start(own_, test_, domain_xml("test", kUuid))).error().code,
+    EXPECT_EQ(run(io_, hypervisor_.start(own_, test_, domain_xml("test", kGuestUuid))).error().code,
               ErrorCode::kGuestUuidDiffers);
     EXPECT_EQ(find(test_)->state, DomainState::kShutOff);
 }
@@ -115,7 +115,7 @@ TEST_F(LibvirtHypervisorTest, libvirt_that_cannot_be_reached_is_an_error) {
 }
 
 TEST_F(LibvirtHypervisorTest, hung_member_times_out_and_holds_up_nobody) {
-    const testing::TemporaryDirectory directory;
+    const test::TemporaryDirectory directory;
     const auto socket = directory.path() / "hung";
     asio::local::stream_protocol::acceptor mute(io_, socket.string());  // accepts in the kernel, never answers
     auto hanging = options();

@@ -7,7 +7,7 @@
 #include "daemons/ssid/guests/definition_store.hpp"
 #include "daemons/ssid/guests/domain_xml.hpp"
 
-namespace ssi::testing {
+namespace ssi::test {
 
 class MapDefinitions final : public cluster::DefinitionStore {
   public:
@@ -37,4 +37,4 @@ class MapDefinitions final : public cluster::DefinitionStore {
     std::map<GuestName, cluster::LocalDefinition> definitions;
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

@@ -9,7 +9,7 @@
 
 #include "daemons/ssid/engine/engine.hpp"
 
-namespace ssi::testing {
+namespace ssi::test {
 
 class MemoryEngine final : public cluster::Engine {
   public:
@@ -44,4 +44,4 @@ class MemoryEngine final : public cluster::Engine {
     std::int64_t revision_ = 0;
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
@@ -11,6 +10,7 @@
 
 #include "lib/common/metrics_server.hpp"
 #include "lib/common/metrics_text.hpp"
+#include "lib/common/no_throw.hpp"
 #include "tests/unit/coroutines.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
@@ -73,18 +73,18 @@ class MetricsServerTest : public ::testing::Test {
 
     /// Sends text and returns all that comes until the server closes.
     std::string exchange(std::string text) {
-        return testing::run(io_, [](std::filesystem::path path, std::string sent) -> asio::awaitable<std::string> {
+        return test::run(io_, [](std::filesystem::path path, std::string sent) -> asio::awaitable<std::string> {
             stream_protocol::socket socket(co_await asio::this_coro::executor);
             co_await socket.async_connect(stream_protocol::endpoint(path.native()), asio::use_awaitable);
             co_await asio::async_write(socket, asio::buffer(sent), asio::use_awaitable);
             std::string received;
-            co_await asio::async_read(socket, asio::dynamic_buffer(received), asio::as_tuple(asio::use_awaitable));
+            co_await asio::async_read(socket, asio::dynamic_buffer(received), kNoThrow);
             co_return received;
         }(path_, std::move(text)));
     }
 
     asio::io_context io_;
-    testing::TemporaryDirectory directory_;
+    test::TemporaryDirectory directory_;
     std::filesystem::path path_ = directory_.path() / "test.sock";
     int scrapes_ = 0;
     std::shared_ptr<MetricsServer> server_ = std::make_shared<MetricsServer>(

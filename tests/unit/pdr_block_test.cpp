@@ -6,13 +6,12 @@
 
 #include "lib/common/pdr/block.hpp"
 #include "lib/common/pdr/records.hpp"
+#include "tests/unit/pdr_disk.hpp"
 
 namespace ssi::pdr {
 namespace {
 
 using namespace std::chrono_literals;
-
-const ClusterId kCluster = cluster_id(*GuestUuid::parse("6f0e2a30-1b5c-4c6e-9d0a-7d2f1c9b8e11"));
 
 std::string hex(ByteView bytes) {
     std::string text;

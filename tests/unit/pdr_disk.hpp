@@ -8,8 +8,16 @@
 #include <vector>
 
 #include "lib/common/pdr/disk.hpp"
+#include "lib/common/pdr/volume.hpp"
 
 namespace ssi::pdr {
+
+inline const ClusterId kCluster = cluster_id(*GuestUuid::parse("6f0e2a30-1b5c-4c6e-9d0a-7d2f1c9b8e11"));
+inline constexpr std::uint64_t kSize = 5 << 20;  ///< Bytes of a disk that a PDR has room on.
+
+inline ClusterIdentity cluster(const std::string& name, char digit) {
+    return {name, cluster_id(*GuestUuid::parse("00000000-0000-4000-8000-00000000000" + std::string(1, digit)))};
+}
 
 class MemoryDisk final : public Disk {
   public:

@@ -7,12 +7,12 @@
 #include <set>
 
 #include "lib/common/pdr/lock_round.hpp"
+#include "tests/unit/pdr_disk.hpp"
 
 namespace ssi::pdr {
 namespace {
 
 constexpr int kMembers = 4;
-const ClusterId kCluster = cluster_id(*GuestUuid::parse("6f0e2a30-1b5c-4c6e-9d0a-7d2f1c9b8e11"));
 
 /// The volume, and all that was ever said to be decided.
 struct World {

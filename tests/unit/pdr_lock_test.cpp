@@ -7,9 +7,6 @@
 namespace ssi::pdr {
 namespace {
 
-constexpr std::uint64_t kSize = 4 << 20;
-const ClusterId kCluster = cluster_id(*GuestUuid::parse("6f0e2a30-1b5c-4c6e-9d0a-7d2f1c9b8e11"));
-
 MemberSlot slot(int number) {
     return *MemberSlot::from(number);
 }

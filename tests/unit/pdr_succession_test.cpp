@@ -10,11 +10,6 @@
 namespace ssi::pdr {
 namespace {
 
-constexpr std::uint64_t kSize = 5 << 20;
-
-ClusterIdentity cluster(const std::string& name, char digit) {
-    return {name, cluster_id(*GuestUuid::parse("00000000-0000-4000-8000-00000000000" + std::string(1, digit)))};
-}
 const ClusterIdentity kOurs = cluster("OURS", '1');
 const ClusterIdentity kTheirs = cluster("THEIRS", '2');
 

@@ -11,12 +11,6 @@
 namespace ssi::pdr {
 namespace {
 
-constexpr std::uint64_t kSize = 5 << 20;
-
-ClusterIdentity cluster(const std::string& name, char digit) {
-    return {name, cluster_id(*GuestUuid::parse("00000000-0000-4000-8000-00000000000" + std::string(1, digit)))};
-}
-
 class PdrVolume : public ::testing::Test {
   protected:
     const ClusterIdentity ours = cluster("OURS", '1');
@@ -143,7 +137,7 @@ TEST_F(PdrVolume, slot_of_another_cluster_or_in_another_place_is_no_sign) {
 }
 
 TEST(PdrDisk, a_file_is_read_and_written_past_the_cache) {
-    const testing::TemporaryDirectory folder;
+    const test::TemporaryDirectory folder;
     const auto path = folder.path() / "pdr";
     std::ofstream(path).close();
     std::filesystem::resize_file(path, kSize);

@@ -11,7 +11,7 @@ namespace ssi::pdr {
 namespace {
 
 TEST(WriterLock, is_held_until_its_holder_ends) {
-    const ssi::testing::TemporaryDirectory directory;
+    const ssi::test::TemporaryDirectory directory;
     const auto path = directory.path() / "pdr.lock";
     std::optional<WriterLock> first(path);
     WriterLock second(path);

@@ -9,8 +9,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using testing::now;
-using testing::PkiDirectory;
+using test::now;
+using test::PkiDirectory;
 
 TEST(MemberFiles, say_who_it_is_and_until_when) {
     const PkiDirectory directory;

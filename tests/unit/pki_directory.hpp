@@ -13,7 +13,7 @@
 #include "lib/common/pki/certificate_facts.hpp"
 #include "tests/unit/temporary_directory.hpp"
 
-namespace ssi::testing {
+namespace ssi::test {
 
 inline MemberName member(int number) {
     return *MemberName::parse(std::format("MEMBER{}", number));
@@ -45,4 +45,4 @@ class PkiDirectory {
     TemporaryDirectory directory_;
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

@@ -7,9 +7,9 @@ namespace ssi::pki {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::member;
-using testing::PkiDirectory;
-using testing::TemporaryDirectory;
+using test::member;
+using test::PkiDirectory;
+using test::TemporaryDirectory;
 
 /// Does a member with the first directory's ca.crt accept the certificate of a member in the second? (The files of one
 /// member are checked as a peer checks them.)
@@ -20,7 +20,7 @@ bool accepts(const fs::path& judge, const fs::path& shown, int number) {
         const auto name = member(number).str() + suffix;
         fs::copy(shown / name, both.path() / name);
     }
-    return check_member_files(both.path(), member(number), testing::now()).has_value();
+    return check_member_files(both.path(), member(number), test::now()).has_value();
 }
 
 TEST(Rotation, makes_new_keys_of_all_members_in_the_directory) {

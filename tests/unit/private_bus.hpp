@@ -15,7 +15,7 @@
 
 #include "tests/unit/temporary_directory.hpp"
 
-namespace ssi::testing {
+namespace ssi::test {
 
 /// Starts a dbus-daemon; ends it with the object. Everybody may do everything, or, with a policy file (dbus-daemon(1)),
 /// what that allows beyond what a system bus allows.
@@ -81,4 +81,4 @@ class PrivateBus {
     std::string address_;
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

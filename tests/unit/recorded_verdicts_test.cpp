@@ -48,12 +48,12 @@ class RecordedVerdictsTest : public ::testing::Test {
     static MemberSlot slot_of(int number) { return MemberSlot::from(number).value(); }
 
     void commit(const Decision& decide) {
-        const auto done = testing::run(io_, view_.commit(decide));
+        const auto done = test::run(io_, view_.commit(decide));
         ASSERT_TRUE(done) << done.error().text();
     }
     /// With the next incarnation.
     void join(int number) {
-        ASSERT_TRUE(testing::run(io_, view_.refresh()));
+        ASSERT_TRUE(test::run(io_, view_.refresh()));
         commit([&](const ClusterState& state) { return decide_admission(state, name_of(number)); });
         commit([&](const ClusterState& state) { return decide_joined(state, life(number)); });
     }
@@ -125,12 +125,12 @@ class RecordedVerdictsTest : public ::testing::Test {
         pass_for(6s, {});
     }
     Result<void> record(int number = 2) {
-        auto done = testing::run(io_, verdicts->record(name_of(number), pdr::ProofKind::kOperator));
+        auto done = test::run(io_, verdicts->record(name_of(number), pdr::ProofKind::kOperator));
         read_pdr();
         return done;
     }
     void settle() {
-        testing::run(io_, [](RecordedVerdicts& of) -> boost::asio::awaitable<bool> {
+        test::run(io_, [](RecordedVerdicts& of) -> boost::asio::awaitable<bool> {
             co_await of.settle();
             co_return true;
         }(*verdicts));
@@ -143,12 +143,12 @@ class RecordedVerdictsTest : public ::testing::Test {
         return blocks ? blocks->by[static_cast<std::size_t>(number) - 1] : pdr::Verdicts{};
     }
 
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
     pdr::ClusterIdentity identity_{"TESTCLUSTER", pdr::cluster_id(*GuestUuid::parse(kClusterUuid))};
     std::unique_ptr<pdr::DirectDisk> disk_;
     boost::asio::io_context io_;
-    testing::SetClock clock_;
-    testing::MemoryEngine engine_;
+    test::SetClock clock_;
+    test::MemoryEngine engine_;
     ClusterView view_{engine_, clock_, io_.get_executor()};
     std::map<int, MemberConfig> own_;
     std::shared_ptr<WitnessVolume> volume_;

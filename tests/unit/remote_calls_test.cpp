@@ -49,14 +49,14 @@ class RemoteCallsTest : public ::testing::Test {
     }
     Result<std::string> at(const std::string& to, const std::string& daemon, const std::string& method,
                            const std::string& arguments, const std::string& timeout = "5000") {
-        return testing::run(io_, first_->at(to, daemon, method, arguments, timeout, "root"));
+        return test::run(io_, first_->at(to, daemon, method, arguments, timeout, "root"));
     }
     ErrorCode refusal(const Result<std::string>& answer) {
         EXPECT_FALSE(answer) << *answer;
         return answer ? ErrorCode{} : answer.error().code;
     }
 
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
     boost::asio::io_context io_;
     SystemConfig config_;
     RequestClient peers_{io_.get_executor(), member("M1"), folder_.path()};
@@ -96,7 +96,7 @@ TEST_F(RemoteCallsTest, of_a_message_that_is_none_are_refused_by_the_other_membe
     for (const auto& content :
          {json::Object{}, json::Object{{"daemon", "ssid"}, {"method", "GuestShow"}, {"who", "x"}},
           json::Object{{"daemon", "ssid"}, {"method", "GuestShow"}, {"who", "x"}, {"arguments", "g"}}}) {
-        const auto answer = testing::run(io_, peers_.ask(member("M2"), "call", content, std::chrono::seconds(5)));
+        const auto answer = test::run(io_, peers_.ask(member("M2"), "call", content, std::chrono::seconds(5)));
         EXPECT_FALSE(answer);
     }
 }

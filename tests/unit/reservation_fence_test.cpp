@@ -9,8 +9,8 @@
 namespace ssi::cluster {
 namespace {
 
-using testing::ScsiTarget;
-using testing::SimulatedPaths;
+using test::ScsiTarget;
+using test::SimulatedPaths;
 
 const MemberName kOwn = *MemberName::parse("MEMBER1");
 const MemberName kOther = *MemberName::parse("MEMBER2");
@@ -45,8 +45,8 @@ class ReservationFenceTest : public ::testing::Test {
     [[nodiscard]] WriteFence::Request request(std::int64_t registration = 7) const {
         return {{kOwn, Incarnation{1}}, {kOther, Incarnation{5}}, Revision{registration}};
     }
-    Result<void> stop(std::int64_t registration = 7) { return testing::run(io, fence->stop(request(registration))); }
-    Result<void> may_stop() { return testing::run(io, fence->may_stop(request())); }
+    Result<void> stop(std::int64_t registration = 7) { return test::run(io, fence->stop(request(registration))); }
+    Result<void> may_stop() { return test::run(io, fence->may_stop(request())); }
 
     boost::asio::io_context io;
     SystemConfig config;
@@ -92,7 +92,7 @@ TEST_F(ReservationFenceTest, goes_on_where_it_ended_but_not_when_the_target_has_
 TEST_F(ReservationFenceTest, what_another_member_took_away_proves_nothing_to_this_one) {
     EXPECT_TRUE(stop());
     ReservationFence elsewhere(config, fence_config, own);
-    EXPECT_FALSE(testing::run(io, elsewhere.stop(request())));
+    EXPECT_FALSE(test::run(io, elsewhere.stop(request())));
 }
 
 TEST_F(ReservationFenceTest, two_volumes_on_one_disk_are_stopped_once) {

@@ -14,8 +14,8 @@ namespace ssi::cluster {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ScsiTarget;
-using testing::SimulatedPaths;
+using test::ScsiTarget;
+using test::SimulatedPaths;
 
 MemberName name_of(int number) {
     return *MemberName::parse("MEMBER" + std::to_string(number));
@@ -53,12 +53,12 @@ class ReservationKeeperTest : public ::testing::Test {
     static MemberLife life(const ClusterState& state, int number) {
         return {name_of(number), state.member(name_of(number))->incarnation};
     }
-    void refresh(ClusterView& which) { ASSERT_TRUE(testing::run(io, which.refresh())); }
+    void refresh(ClusterView& which) { ASSERT_TRUE(test::run(io, which.refresh())); }
     void commit(ClusterView& which, const Decision& decide) {
-        const auto done = testing::run(io, which.commit(decide));
+        const auto done = test::run(io, which.commit(decide));
         ASSERT_TRUE(done) << done.error().text();
     }
-    Result<void> look_after() { return testing::run(io, keeper->look_after()); }
+    Result<void> look_after() { return test::run(io, keeper->look_after()); }
     void begin_to_fence() {
         commit(others, [](const ClusterState& state) {
             return decide_fence(state, {life(state, 1), name_of(2), state.modified(alive_key(name_of(2)))});
@@ -75,7 +75,7 @@ class ReservationKeeperTest : public ::testing::Test {
 
     boost::asio::io_context io;
     BootClock clock{io.get_executor()};
-    testing::MemoryEngine engine;
+    test::MemoryEngine engine;
     ClusterView view{engine, clock, io.get_executor()};
     ClusterView others{engine, clock, io.get_executor()};
     SystemConfig config;

@@ -12,8 +12,8 @@ namespace {
 
 using scsi::ReservationKey;
 using scsi::ReservationType;
-using testing::ScsiTarget;
-using testing::SimulatedPaths;
+using test::ScsiTarget;
+using test::SimulatedPaths;
 
 const std::string kUuid = "6f0e2a30-1b5c-4c6e-9d0a-7d2f1c9b8e11";
 const std::string kLun = "/dev/lun";

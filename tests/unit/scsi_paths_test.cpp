@@ -43,7 +43,7 @@ class ScsiPathsTest : public ::testing::Test {
     Result<Disks> under(const std::string& number) { return scsi_disks_under(sys(), number, "/dev/volume"); }
 
   private:
-    testing::TemporaryDirectory directory_;
+    test::TemporaryDirectory directory_;
 };
 
 TEST_F(ScsiPathsTest, disk_is_its_own_only_path) {

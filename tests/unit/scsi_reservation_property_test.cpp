@@ -12,7 +12,7 @@
 namespace ssi::scsi {
 namespace {
 
-using testing::ScsiTarget;
+using test::ScsiTarget;
 
 constexpr int kHosts = 4;
 const std::vector<ReservationType> kTypes{ReservationType::kWriteExclusive, ReservationType::kWriteExclusiveRegistrants,
@@ -93,7 +93,7 @@ class Chance {
     }
 
     std::mt19937 random_;
-    std::deque<testing::SimulatedPaths> paths_;
+    std::deque<test::SimulatedPaths> paths_;
     std::vector<std::unique_ptr<Transport>> transports_;
 };
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-namespace ssi::testing {
+namespace ssi::test {
 
 using scsi::Answer;
 using scsi::ReservationKey;
@@ -302,4 +302,4 @@ Result<std::unique_ptr<scsi::Transport>> SimulatedPaths::open(const std::string&
     return std::make_unique<SimulatedTransport>(*found->second, host_ + "/" + path, path, broken);
 }
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

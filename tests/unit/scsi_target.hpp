@@ -13,7 +13,7 @@
 #include "lib/common/scsi/reservation_messages.hpp"
 #include "lib/common/scsi/transport.hpp"
 
-namespace ssi::testing {
+namespace ssi::test {
 
 /// Understands nothing but bytes: what it is sent are CDBs and parameter data. A nexus is one initiator port's way to
 /// it, by any name.
@@ -96,4 +96,4 @@ class SimulatedPaths final : public scsi::Paths {
     std::map<std::string, ScsiTarget*> targets_;
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

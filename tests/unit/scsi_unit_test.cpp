@@ -18,9 +18,9 @@ constexpr auto kWero = ReservationType::kWriteExclusiveRegistrants;
 class ReservedUnitTest : public ::testing::Test {
   protected:
     struct Host {
-        Host(const std::string& name, testing::ScsiTarget& target)
+        Host(const std::string& name, test::ScsiTarget& target)
             : paths(name), transport(paths.add("/dev/lun", "sda", target).open("sda").value()), unit(*transport) {}
-        testing::SimulatedPaths paths;
+        test::SimulatedPaths paths;
         std::unique_ptr<Transport> transport;
         ReservedUnit unit;
     };
@@ -30,7 +30,7 @@ class ReservedUnitTest : public ::testing::Test {
     }
     [[nodiscard]] std::vector<ReservationKey> keys() { return c.unit.keys().value().keys; }
 
-    testing::ScsiTarget target;
+    test::ScsiTarget target;
     Host a{"a", target};
     Host b{"b", target};
     Host c{"c", target};
@@ -123,7 +123,7 @@ TEST_F(ReservedUnitTest, device_without_reservations_says_what_to_do) {
 
 TEST_F(ReservedUnitTest, reads_more_keys_than_it_first_asked_for) {
     for (int i = 0; i < 300; ++i) {
-        testing::SimulatedPaths paths(std::to_string(i));
+        test::SimulatedPaths paths(std::to_string(i));
         const auto transport = paths.add("/dev/lun", "sda", target).open("sda").value();
         EXPECT_EQ(ReservedUnit(*transport).register_ignoring(kB, false), Outcome::kDone);
     }

@@ -3,7 +3,7 @@
 
 #include "lib/common/clock.hpp"
 
-namespace ssi::testing {
+namespace ssi::test {
 
 /// Whoever sleeps has slept at once.
 class SetClock final : public Clock {
@@ -19,4 +19,4 @@ class SetClock final : public Clock {
     BootTime now_{std::chrono::seconds(1000)};
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

@@ -81,11 +81,11 @@ class AtTest : public ::testing::Test {
         return {{"At", {"member", "daemon", "method", "arguments", "timeout_ms"}, at}, {"QuerySsi", {}, query}};
     }
 
-    testing::PrivateBus daemon_;
+    test::PrivateBus daemon_;
     std::ostringstream output_;
     std::ostringstream errors_;
     std::vector<std::string> asked_;
-    testing::FakeDaemon ssid_{daemon_.address(), "/org/kvmssi/Ssid1", "org.kvmssi.Ssid1", methods()};
+    test::FakeDaemon ssid_{daemon_.address(), "/org/kvmssi/Ssid1", "org.kvmssi.Ssid1", methods()};
 };
 
 TEST_F(AtTest, one_member_answers_as_if_it_were_asked_there) {

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/unit/json_document.hpp"
 #include "tests/unit/temporary_directory.hpp"
 #include "tools/ssictl/config_rendering.hpp"
 #include "tools/ssictl/ssictl.hpp"
@@ -41,7 +42,7 @@ class SsictlConfig : public ::testing::Test {
         std::ofstream(path) << text;
         return path.string();
     }
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
     std::ostringstream output_;
     std::ostringstream errors_;
 };
@@ -94,10 +95,6 @@ TEST_F(SsictlConfig, show_of_what_cannot_be_is_refused) {
     EXPECT_TRUE(errors_.str().starts_with("ssictl: SSI-2003")) << errors_.str();
     EXPECT_EQ(ssictl({"config", "show", "--member", "MEMBER1", "--config", file("x")}), 1);
     EXPECT_TRUE(errors_.str().starts_with("ssictl: SSI-5001")) << errors_.str();
-}
-
-json::Object document(std::string_view text) {
-    return boost::json::parse(text).as_object();
 }
 
 TEST(ConfigRendering, a_push_says_for_each_member_what_puts_it_into_effect) {

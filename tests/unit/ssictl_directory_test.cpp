@@ -13,6 +13,7 @@
 
 #include "lib/common/text_file.hpp"
 #include "tests/unit/fake_daemon.hpp"
+#include "tests/unit/json_document.hpp"
 #include "tests/unit/private_bus.hpp"
 #include "tests/unit/temporary_directory.hpp"
 #include "tools/ssictl/directory_rendering.hpp"
@@ -23,10 +24,6 @@ namespace {
 
 using Answer = boost::asio::awaitable<Result<std::string>>;
 using Words = std::vector<std::string>;
-
-json::Object document(std::string_view text) {
-    return boost::json::parse(text).as_object();
-}
 
 constexpr auto kDirectory = R"({"v":1,"member":"MEMBER1","not_adopted":["old1","old2"],"guests":[
     {"name":"linux01","version":7,"uuid":"u","memory_mib":2048,"member":"MEMBER2",
@@ -144,7 +141,7 @@ class FakeDirectory {
 
     std::mutex mutex_;
     std::pair<std::string, std::string> put_;
-    testing::FakeDaemon daemon_;
+    test::FakeDaemon daemon_;
 };
 
 class SsictlDirectory : public ::testing::Test {
@@ -164,8 +161,8 @@ class SsictlDirectory : public ::testing::Test {
         return std::format("<domain>\n  <name>g</name>\n{}\n</domain>\n", line);
     }
 
-    testing::PrivateBus bus_;
-    testing::TemporaryDirectory folder_;
+    test::PrivateBus bus_;
+    test::TemporaryDirectory folder_;
     FakeDirectory directory_{bus_.address()};
     std::ostringstream output_;
     std::ostringstream errors_;
@@ -237,7 +234,7 @@ class SsictlDirectoryEdit : public SsictlDirectory {
         file.pop_back();
         return file;
     }
-    testing::TemporaryDirectory drafts_;
+    test::TemporaryDirectory drafts_;
 };
 
 TEST_F(SsictlDirectoryEdit, puts_what_the_editor_made_of_the_version_that_was_got) {

@@ -3,14 +3,11 @@
 #include <boost/json/parse.hpp>
 #include <string>
 
+#include "tests/unit/json_document.hpp"
 #include "tools/ssictl/engine_rendering.hpp"
 
 namespace ssi::ctl {
 namespace {
-
-json::Object document(std::string_view text) {
-    return boost::json::parse(text).as_object();
-}
 
 constexpr auto kStatus = R"({"v":1,"member":"MEMBER1","serves":true,"reason":"","seat":"voter","lineage":0,"log":null,
     "quota_bytes":1073741824,"reserve":true,"fault":"","trouble":null,"ended":null,"alarms":[],"voters":[

@@ -2,6 +2,7 @@
 
 #include <boost/json/parse.hpp>
 
+#include "tests/unit/json_document.hpp"
 #include "tools/ssictl/link_rendering.hpp"
 #include "tools/ssictl/link_watch.hpp"
 
@@ -9,10 +10,6 @@ namespace ssi::ctl {
 namespace {
 
 using namespace std::chrono_literals;
-
-json::Object document(std::string_view text) {
-    return boost::json::parse(text).as_object();
-}
 
 json::Object two_links() {
     return document(R"({"v":1,"member":"MEMBER1",

@@ -66,7 +66,7 @@ class SsictlPdr : public ::testing::Test {
     }
 
   private:
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
 };
 
 TEST_F(SsictlPdr, a_blank_volume_is_formatted_shown_and_checked) {

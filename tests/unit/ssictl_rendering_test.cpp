@@ -3,16 +3,13 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "tests/unit/json_document.hpp"
 #include "tools/ssictl/link_rendering.hpp"
 #include "tools/ssictl/rendering.hpp"
 #include "tools/ssictl/table.hpp"
 
 namespace ssi::ctl {
 namespace {
-
-json::Object document(std::string_view text) {
-    return boost::json::parse(text).as_object();
-}
 
 constexpr auto kCluster = R"({"v":1,"cluster":{"name":"CLUSTER1","uuid":"u","mode":"Influx"},"member":"MEMBER1",
     "majority":true,"members":[

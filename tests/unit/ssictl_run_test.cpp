@@ -23,7 +23,7 @@ namespace {
 namespace asio = boost::asio;
 using Answer = asio::awaitable<Result<std::string>>;
 using Words = std::vector<std::string>;
-using testing::FakeDaemon;
+using test::FakeDaemon;
 
 class FakeIsfcd : public FakeDaemon {
   public:
@@ -96,7 +96,7 @@ class SsictlTest : public ::testing::Test {
         return run(std::move(words), input, output_, errors_, daemon_.address(), terminal);
     }
 
-    testing::PrivateBus daemon_;
+    test::PrivateBus daemon_;
     std::ostringstream output_;
     std::ostringstream errors_;
 };
@@ -266,7 +266,7 @@ TEST_F(SsictlTest, version_needs_no_daemon) {
 }
 
 TEST_F(SsictlTest, authority_is_made_and_issues) {
-    const testing::TemporaryDirectory directory;
+    const test::TemporaryDirectory directory;
     const auto place = directory.path().string();
     ASSERT_EQ(ssictl({"ca", "init", "--directory", place, "--cluster", "C1"}), 0) << errors_.str();
     EXPECT_EQ(output_.str(), "wrote " + place + "/ca.crt\nwrote " + place + "/ca.key\n");
@@ -277,7 +277,7 @@ TEST_F(SsictlTest, authority_is_made_and_issues) {
 }
 
 TEST_F(SsictlTest, certificates_are_rotated) {
-    const testing::TemporaryDirectory directory;
+    const test::TemporaryDirectory directory;
     const auto place = directory.path().string();
     ASSERT_EQ(ssictl({"ca", "init", "--directory", place, "--cluster", "C1"}), 0) << errors_.str();
     ASSERT_EQ(ssictl({"ca", "issue", "MEMBER1", "--directory", place}), 0) << errors_.str();
@@ -331,7 +331,7 @@ class BusPolicyTest : public ::testing::Test {
     void SetUp() override {
         if (::geteuid() != 0) GTEST_SKIP() << "only root owns the name";
     }
-    testing::PrivateBus daemon_{SSI_SOURCE_DIR "/systemd/org.kvmssi.conf"};
+    test::PrivateBus daemon_{SSI_SOURCE_DIR "/systemd/org.kvmssi.conf"};
 };
 
 TEST_F(BusPolicyTest, root_serves_and_calls_and_nobody_else_does) {
@@ -351,8 +351,8 @@ TEST_F(BusPolicyTest, everybody_may_see_what_it_looks_like) {
         asio::io_context io;
         auto bus = Bus::connect(io.get_executor(), daemon_.address()).value();
         const auto xml =
-            testing::run(io, bus.call({"org.kvmssi.Ssid1", "/org/kvmssi/Ssid1", "org.freedesktop.DBus.Introspectable"},
-                                      "Introspect", {}, std::chrono::seconds(5)));
+            test::run(io, bus.call({"org.kvmssi.Ssid1", "/org/kvmssi/Ssid1", "org.freedesktop.DBus.Introspectable"},
+                                   "Introspect", {}, std::chrono::seconds(5)));
         return xml && xml->find("GuestStart") != std::string::npos ? 0 : 1;
     });
     const FakeSsid ssid(daemon_.address());

@@ -6,24 +6,24 @@
 namespace ssi::cluster {
 namespace {
 
-std::string domain(const std::string& metadata) {
+std::string domain_with(const std::string& metadata) {
     return "<domain type='qemu'><name>g</name><uuid>11111111-2222-3333-4444-555555555501</uuid>" + metadata +
            "</domain>";
 }
 
 TEST(DomainXml, name_uuid_and_policy_are_read) {
-    const auto plain = parse_domain_xml(domain(""));
+    const auto plain = parse_domain_xml(domain_with(""));
     ASSERT_TRUE(plain) << plain.error().text();
     EXPECT_EQ(plain->name.str(), "g");
     EXPECT_TRUE(plain->record.restart);
     EXPECT_FALSE(
         parse_domain_xml(
-            domain("<metadata><ssi:guest xmlns:ssi='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
+            domain_with("<metadata><ssi:guest xmlns:ssi='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
             ->record.restart);
 }
 
 TEST(DomainXml, memory_is_read_in_its_unit) {
-    const auto mib = [](const std::string& memory) { return parse_domain_xml(domain(memory))->record.memory_mib; };
+    const auto mib = [](const std::string& memory) { return parse_domain_xml(domain_with(memory))->record.memory_mib; };
     EXPECT_EQ(mib("<memory unit='KiB'>1048576</memory>"), 1024);
     EXPECT_EQ(mib("<memory>2048</memory>"), 2);
     EXPECT_EQ(mib("<memory unit='GiB'>3</memory>"), 3072);
@@ -50,8 +50,8 @@ TEST(DomainXml, without_a_uuid_gets_the_one_that_the_guest_has) {
     const auto read = parse_domain_xml(*given);
     ASSERT_TRUE(read) << *given;
     EXPECT_EQ(read->record.uuid, uuid);
-    EXPECT_EQ(with_uuid(domain(""), GuestUuid::parse("11111111-2222-3333-4444-555555555502").value()).value(),
-              domain(""));
+    EXPECT_EQ(with_uuid(domain_with(""), GuestUuid::parse("11111111-2222-3333-4444-555555555502").value()).value(),
+              domain_with(""));
 }
 
 TEST(Capacity, is_what_the_kernel_calls_available) {
@@ -61,14 +61,16 @@ TEST(Capacity, is_what_the_kernel_calls_available) {
 }
 
 TEST(DomainXml, only_our_namespace_counts_whatever_its_prefix) {
-    EXPECT_FALSE(parse_domain_xml(
-                     domain("<metadata><x:guest xmlns:x='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
-                     ->record.restart);
     EXPECT_FALSE(
-        parse_domain_xml(domain("<metadata><guest xmlns='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
+        parse_domain_xml(
+            domain_with("<metadata><x:guest xmlns:x='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
             ->record.restart);
-    EXPECT_TRUE(parse_domain_xml(domain("<metadata><ssi:guest xmlns:ssi='https://elsewhere' restart='no'/></metadata>"))
-                    ->record.restart);
+    EXPECT_FALSE(parse_domain_xml(
+                     domain_with("<metadata><guest xmlns='https://kvm-ssi.org/directory/1' restart='no'/></metadata>"))
+                     ->record.restart);
+    EXPECT_TRUE(
+        parse_domain_xml(domain_with("<metadata><ssi:guest xmlns:ssi='https://elsewhere' restart='no'/></metadata>"))
+            ->record.restart);
 }
 
 TEST(DomainXml, what_is_no_domain_is_refused) {

@@ -138,7 +138,7 @@ TEST(SavedBeforeTheCluster, a_guest_that_never_ran_in_it_is_restored_as_ever) {
 }
 
 TEST(SavedImage, is_told_from_any_other_and_from_a_folder_that_is_not_there) {
-    const testing::TemporaryDirectory folder;
+    const test::TemporaryDirectory folder;
     EXPECT_EQ(saved_image(folder.path(), guest("g")), "");
     std::ofstream(folder.path() / "g.save") << "one";
     const auto first = saved_image(folder.path(), guest("g"));

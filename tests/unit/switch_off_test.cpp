@@ -36,7 +36,7 @@ class SwitchOffTest : public ::testing::Test {
   protected:
     void add(std::unique_ptr<FenceAgent> agent) { steps.emplace_back(std::move(agent)); }
     Result<void> try_it() {
-        return testing::run(io, switch_off(steps, *MemberName::parse("MEMBER1"), [this] { return is_silent; }));
+        return test::run(io, switch_off(steps, *MemberName::parse("MEMBER1"), [this] { return is_silent; }));
     }
 
     boost::asio::io_context io;

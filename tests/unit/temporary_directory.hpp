@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace ssi::testing {
+namespace ssi::test {
 
 class TemporaryDirectory {
   public:
@@ -27,4 +27,4 @@ class TemporaryDirectory {
     std::filesystem::path path_;
 };
 
-}  // namespace ssi::testing
+}  // namespace ssi::test

@@ -179,7 +179,7 @@ class WitnessKeeperTest : public ::testing::Test {
         write_area(2, 'w');
     }
 
-    testing::TemporaryDirectory folder_;
+    test::TemporaryDirectory folder_;
     SystemConfig config_;
     std::unique_ptr<pdr::DirectDisk> disk_;
     std::vector<std::unique_ptr<Site>> sites_;

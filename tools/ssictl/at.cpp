@@ -17,8 +17,6 @@
 namespace ssi::ctl {
 namespace {
 
-constexpr std::chrono::seconds kQuick(10);
-
 /// Those that are not are named on `errors`.
 Result<std::vector<std::string>> joined_members(const Way& way, std::ostream& errors) {
     const auto cluster = call({.method = "QuerySsi", .timeout = kQuick}, way);

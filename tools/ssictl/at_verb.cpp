@@ -10,8 +10,6 @@
 namespace ssi::ctl {
 namespace {
 
-constexpr int kUsage = 2;
-
 /// Whether it is only asked of daemons: what works with the files, devices or programs of its host is typed there.
 bool asks_only_daemons(const Command& command) {
     return std::visit(
@@ -58,13 +56,13 @@ std::expected<Invocation, Answered> AtVerb::read(bool json) const {
     if (!there) return there;
     if (!asks_only_daemons(there->command))
         return std::unexpected(Answered{
-            kUsage, "",
+            kUsageStatus, "",
             std::format("ssictl: '{}' works with what is on its own host: type it on {}\n", joined(words_), member_)});
     const auto* call = std::get_if<DaemonCall>(&there->command);
     const bool asks_back = call != nullptr && !call->confirmation.empty();
     if (member_ == AtCommand::kAll && (asks_back || std::holds_alternative<WatchLinks>(there->command)))
         return std::unexpected(
-            Answered{kUsage, "", std::format("ssictl: '{}' is for one member at a time\n", joined(words_))});
+            Answered{kUsageStatus, "", std::format("ssictl: '{}' is for one member at a time\n", joined(words_))});
     return Invocation{AtCommand{member_, words_}, json || there->json};
 }
 

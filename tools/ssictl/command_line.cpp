@@ -21,12 +21,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kQuick = 10s;
 constexpr auto kStart = 120s;  // ssid gives up after 60 s
 constexpr auto kMove = 2h;     // ssid gives up after 1 h
 constexpr auto kTest = 10min;  // each agent ends within its timeout_s
-
-constexpr int kUsage = 2;
 
 constexpr auto kExamples = R"(Examples:
   ssictl query ssi                         who is there, and in which state
@@ -77,12 +74,12 @@ class CommandLine {
             std::ostringstream output;
             std::ostringstream errors;
             if (app_.exit(error, output, errors) == 0) return std::unexpected(Answered{0, output.str(), ""});
-            return std::unexpected(Answered{kUsage, "", "ssictl: " + errors.str()});
+            return std::unexpected(Answered{kUsageStatus, "", "ssictl: " + errors.str()});
         }
         if (cp_.is_wanted()) return cp_.read(json_);
         if (at_.is_wanted()) return at_.read(json_);
         // CLI11 can demand a subcommand itself, but then a mistyped one is called a missing one.
-        if (!command_) return std::unexpected(Answered{kUsage, "", help_of_last()});
+        if (!command_) return std::unexpected(Answered{kUsageStatus, "", help_of_last()});
         return Invocation{std::move(*command_), json_};
     }
 

@@ -20,6 +20,9 @@ namespace ssi::ctl {
 
 enum class Daemon { kSsid, kIsfcd };
 
+inline constexpr std::chrono::seconds kQuick(10);      ///< Of a call that asks or changes one thing.
+inline constexpr std::chrono::minutes kAllMembers(5);  ///< Of one that has something done on every member.
+
 /// One call of one daemon.
 struct DaemonCall {
     Daemon daemon = Daemon::kSsid;
@@ -145,6 +148,8 @@ struct Invocation {
 };
 
 /// The command line asked for no more than a text: help (status 0), or what was wrong with it (status 2).
+inline constexpr int kUsageStatus = 2;  ///< Exit status when what was asked for cannot be understood.
+
 struct Answered {
     int status = 0;
     std::string output;

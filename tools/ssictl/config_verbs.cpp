@@ -8,7 +8,6 @@ namespace ssi::ctl {
 namespace {
 
 /// ssid asks each member and waits 10 s for it.
-constexpr std::chrono::minutes kAllMembers(5);
 
 }  // namespace
 

@@ -4,11 +4,7 @@
 #include <cmath>
 
 namespace ssi::ctl {
-namespace {
-
-constexpr std::chrono::seconds kQuick(10);
-
-}  // namespace
+namespace {}  // namespace
 
 void LinkVerbs::add(CLI::App& app, std::optional<Command>& command) {
     auto* islink = app.add_subcommand("islink", "Links to other members and their channels");

@@ -35,7 +35,6 @@
 namespace ssi::ctl {
 namespace {
 
-constexpr std::chrono::seconds kQuick(10);
 constexpr std::chrono::minutes kCopy(10);
 constexpr auto kRestorePlace = "/var/lib/ssi/engine-restore";  // where ssid looks for it
 constexpr auto kRedraw = "\x1b[H\x1b[J";                       // cursor home, clear to the end
@@ -417,7 +416,7 @@ class Run {
 int exit_status(const Error& error) {
     switch (error.code) {
         case ErrorCode::kUsage:
-            return 2;
+            return kUsageStatus;
         case ErrorCode::kDaemonUnreachable:
             return 3;
         default:

@@ -9,6 +9,8 @@
 #include <format>
 #include <utility>
 
+#include "lib/common/no_throw.hpp"
+
 namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace {
@@ -236,11 +238,11 @@ asio::awaitable<void> Channel::beat() {
         urgent_.push_back(make_frame(FrameType::kPing, 0, microseconds_of(Time::clock::now())));
         work_.notify();
         beat_timer_.expires_after(timing_.heartbeat);
-        co_await beat_timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await beat_timer_.async_wait(kNoThrow);
     }
     if (!leaving_) co_return;
     beat_timer_.expires_after(timing_.heartbeat);
-    co_await beat_timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await beat_timer_.async_wait(kNoThrow);
     if (leaving_) finish({}, false);
 }
 

@@ -5,7 +5,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -17,6 +16,7 @@
 #include <utility>
 
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::isfc {
 namespace asio = boost::asio;
@@ -27,7 +27,6 @@ constexpr int kUnsentInKernel = 128 * 1024;
 
 using Time = asio::steady_timer::time_point;
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 /// A TLS connection begins with a record of this type (RFC 8446, 5.1), one in the clear with the magic of HELLO.
 constexpr std::uint8_t kTlsHandshake = 22;
 
@@ -192,7 +191,7 @@ namespace {
 
 asio::awaitable<Result<Greeted>> connect(std::shared_ptr<Transport> transport, tcp::endpoint to,
                                          const std::string& cluster, const Hello& hello, BlockPool& pool) {
-    const auto [error] = co_await transport->socket().async_connect(to, kTuple);
+    const auto [error] = co_await transport->socket().async_connect(to, kNoThrow);
     if (error)
         co_return channel_failure(std::format("connect to {} port {}", to.address().to_string(), to.port()), error,
                                   "check that the peer is up and the network between");
@@ -206,7 +205,7 @@ asio::awaitable<Result<Greeted>> connect(std::shared_ptr<Transport> transport, t
 asio::awaitable<Result<std::uint8_t>> peek(std::shared_ptr<tcp::socket> socket) {
     std::uint8_t first = 0;
     const auto [error, count] =
-        co_await socket->async_receive(asio::buffer(&first, sizeof first), tcp::socket::message_peek, kTuple);
+        co_await socket->async_receive(asio::buffer(&first, sizeof first), tcp::socket::message_peek, kNoThrow);
     if (error) co_return channel_failure("the peer said nothing", error);
     co_return first;
 }

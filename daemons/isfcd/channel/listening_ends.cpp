@@ -3,7 +3,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -14,6 +13,7 @@
 
 #include "daemons/isfcd/channel/handshake.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::isfc {
 namespace asio = boost::asio;
@@ -96,7 +96,7 @@ asio::awaitable<void> ListeningEnds::listen(std::shared_ptr<Listener> listener) 
             }
             told.clear();
         }
-        auto [error, socket] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
+        auto [error, socket] = co_await acceptor.async_accept(kNoThrow);
         if (!listener->wanted) co_return;
         if (error) {
             log::warning(std::format("accept at {} port {}: {}", end.address, end.port, error.message()));

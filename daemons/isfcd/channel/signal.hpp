@@ -2,11 +2,12 @@
 /// Wakes one coroutine when something changed.
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::isfc {
 
@@ -22,7 +23,7 @@ class Signal {
     /// Until notify(), at the latest until `deadline`.
     boost::asio::awaitable<void> wait(Time deadline = Time::max()) {
         timer_.expires_at(deadline);
-        co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        co_await timer_.async_wait(kNoThrow);
     }
 
   private:

@@ -7,18 +7,18 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 #include <format>
 #include <utility>
 
+#include "lib/common/no_throw.hpp"
+
 namespace ssi::isfc {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadAhead = 64 * 1024;
 constexpr std::size_t kRecord = 16 * 1024;
 static_assert(kFrameHeaderSize + BlockPool::kFull == kRecord);
@@ -126,7 +126,7 @@ asio::awaitable<Result<void>> Transport::handshake() {
         if (*progress == Progress::kDone) break;
         const auto direction =
             *progress == Progress::kWantsRead ? asio::socket_base::wait_read : asio::socket_base::wait_write;
-        const auto [error] = co_await socket_.async_wait(direction, kTuple);
+        const auto [error] = co_await socket_.async_wait(direction, kNoThrow);
         if (error) co_return failure(ErrorCode::kChannelFailed, std::format("TLS handshake: {}", error.message()));
     }
     co_return Result<void>();
@@ -195,13 +195,13 @@ Result<bool> Transport::write_clear(const OutFrame& frame) {
 }
 
 asio::awaitable<Result<void>> Transport::wait_readable() {
-    const auto [error] = co_await socket_.async_wait(asio::socket_base::wait_read, kTuple);
+    const auto [error] = co_await socket_.async_wait(asio::socket_base::wait_read, kNoThrow);
     if (error) co_return failure(ErrorCode::kChannelFailed, std::format("read: {}", error.message()));
     co_return Result<void>();
 }
 
 asio::awaitable<Result<void>> Transport::wait_writable() {
-    const auto [error] = co_await socket_.async_wait(asio::socket_base::wait_write, kTuple);
+    const auto [error] = co_await socket_.async_wait(asio::socket_base::wait_write, kNoThrow);
     if (error) co_return failure(ErrorCode::kChannelFailed, std::format("write: {}", error.message()));
     co_return Result<void>();
 }

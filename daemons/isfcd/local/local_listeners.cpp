@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::isfc {
 namespace asio = boost::asio;
@@ -71,7 +71,7 @@ class LocalListeners::Listener : public std::enable_shared_from_this<Listener> {
 
     asio::awaitable<void> run(std::string service, Accepted accepted) {
         while (acceptor_.is_open()) {
-            auto [error, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
+            auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
             if (!acceptor_.is_open()) co_return;
             if (!error) {
                 accepted(service, std::move(socket));
@@ -80,7 +80,7 @@ class LocalListeners::Listener : public std::enable_shared_from_this<Listener> {
             // Out of descriptors, most likely: the connection stays in the queue, and no event tells when to try again.
             log::warning(std::format("accept at {}: {}", path_.string(), error.message()));
             asio::steady_timer pause(acceptor_.get_executor(), kRetryAccept);
-            co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+            co_await pause.async_wait(kNoThrow);
         }
     }
 

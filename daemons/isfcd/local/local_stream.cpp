@@ -17,16 +17,17 @@
 #include <format>
 #include <utility>
 
+#include "lib/common/no_throw.hpp"
+
 namespace ssi::isfc {
 namespace asio = boost::asio;
 using Protocol = asio::local::stream_protocol;
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto kRetryConnect = std::chrono::milliseconds(10);
 constexpr int kLocalBuffer = 512 * 1024;
 
-bool would_block(int error_number) {
+bool is_to_wait(int error_number) {
     return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR;
 }
 
@@ -109,7 +110,7 @@ int LocalStream::take_bytes() {
         message.msg_iov = parts.data();
         message.msg_iovlen = count;
         const auto taken = ::recvmsg(socket, &message, MSG_DONTWAIT);
-        if (taken <= 0) return taken == 0 || would_block(errno) ? 0 : -errno;
+        if (taken <= 0) return taken == 0 || is_to_wait(errno) ? 0 : -errno;
         if (static_cast<std::size_t>(taken) < taken_size) {  // the rest is unread, and stands for the last byte
             const auto fresh_taken = static_cast<std::size_t>(taken) - parts[0].iov_len;
             byte_held_ = false;
@@ -152,7 +153,7 @@ asio::awaitable<void> LocalStream::from_program() {
         }
         // Not async_wait: the byte that is held would end it at once.
         const auto [error, size] =
-            co_await socket_.async_receive(asio::buffer(&next, 1), asio::socket_base::message_peek, kTuple);
+            co_await socket_.async_receive(asio::buffer(&next, 1), asio::socket_base::message_peek, kNoThrow);
         if (ended_) co_return;
         if (error == asio::error::eof) {
             link_.finish(id_);
@@ -186,8 +187,8 @@ asio::awaitable<void> LocalStream::to_program() {
         if (sent >= 0) {
             link_.consume(id_, static_cast<std::size_t>(sent));
             co_await take_turn();
-        } else if (would_block(errno)) {
-            co_await socket_.async_wait(asio::socket_base::wait_write, kTuple);
+        } else if (is_to_wait(errno)) {
+            co_await socket_.async_wait(asio::socket_base::wait_write, kNoThrow);
             if (!goes_first_) co_await take_turn();
         } else {
             fail(errno, "write");
@@ -214,9 +215,9 @@ asio::awaitable<Result<LocalStream::Socket>> connect_local(std::filesystem::path
         // Not async_connect: it takes the EAGAIN of a full queue for a connection under way.
         if (::connect(socket.native_handle(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
             co_return socket;
-        if (!would_block(errno) || Signal::Time::clock::now() >= deadline) co_return failed(errno);
+        if (!is_to_wait(errno) || Signal::Time::clock::now() >= deadline) co_return failed(errno);
         asio::steady_timer pause(executor, kRetryConnect);  // no event tells when the queue has room
-        co_await pause.async_wait(kTuple);
+        co_await pause.async_wait(kNoThrow);
     }
 }
 

@@ -3,7 +3,6 @@
 #include <sys/inotify.h>
 
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -14,6 +13,7 @@
 #include <toml.hpp>
 #include <utility>
 
+#include "lib/common/no_throw.hpp"
 #include "lib/common/plain_text.hpp"
 #include "lib/common/text_file.hpp"
 #include "lib/common/toml_nesting.hpp"
@@ -150,8 +150,7 @@ void ServiceOffers::configure(std::vector<ConfiguredService> configured) {
 asio::awaitable<void> ServiceOffers::watch() {
     std::array<char, 4096> events;  // what they say does not matter: the directory is listed anew
     for (;;) {
-        const auto [error, size] =
-            co_await inotify_.async_read_some(asio::buffer(events), asio::as_tuple(asio::use_awaitable));
+        const auto [error, size] = co_await inotify_.async_read_some(asio::buffer(events), kNoThrow);
         if (error || !changed_) co_return;
         auto names = list();
         if (names == names_) continue;

@@ -1,7 +1,6 @@
 #include "daemons/ssid/api/administration.hpp"
 
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <chrono>
 #include <format>
@@ -22,15 +21,6 @@ namespace {
 
 /// Of a request in Influx. A join or leave takes a second, a fencing a few.
 constexpr std::chrono::seconds kInfluxPatience(10);
-
-std::string text(const json::Object& document) {
-    return boost::json::serialize(document);
-}
-
-Result<std::string> text(const Result<json::Object>& document) {
-    if (!document) return std::unexpected(document.error());
-    return text(*document);
-}
 
 Result<int> number_in(const std::string& text, std::string_view what, int least, int most) {
     int number = 0;

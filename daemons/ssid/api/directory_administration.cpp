@@ -1,12 +1,12 @@
 #include "daemons/ssid/api/directory_administration.hpp"
 
-#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <chrono>
 #include <format>
 #include <optional>
 #include <utility>
 
+#include "daemons/ssid/api/documents.hpp"
 #include "daemons/ssid/guests/domain_xml.hpp"
 #include "daemons/ssid/state/directory_rules.hpp"
 #include "daemons/ssid/state/record_keys.hpp"
@@ -16,10 +16,6 @@ namespace ssi::cluster {
 namespace {
 
 using boost::asio::awaitable;
-
-std::string text(const json::Object& document) {
-    return boost::json::serialize(document);
-}
 
 Result<std::uint64_t> version_in(const std::string& text) {
     std::uint64_t version = 0;
@@ -38,7 +34,7 @@ Result<std::optional<std::uint64_t>> base_in(const std::string& text) {
 }
 
 std::string changed_text(const GuestName& guest, std::uint64_t version, bool changed) {
-    return text({{"v", 1}, {"guest", guest.str()}, {"version", version}, {"changed", changed}});
+    return text(json::Object{{"v", 1}, {"guest", guest.str()}, {"version", version}, {"changed", changed}});
 }
 
 void tell(const GuestName& guest, const std::string& what) {

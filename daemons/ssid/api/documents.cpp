@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <format>
 #include <set>
 #include <utility>
@@ -90,6 +91,15 @@ std::unexpected<Error> unknown_guest(const GuestName& guest) {
 }
 
 }  // namespace
+
+std::string text(const json::Object& document) {
+    return boost::json::serialize(document);
+}
+
+Result<std::string> text(const Result<json::Object>& document) {
+    if (!document) return std::unexpected(document.error());
+    return text(*document);
+}
 
 value word_entry(const OperatorWord* word) {
     if (word == nullptr) return nullptr;

@@ -33,6 +33,9 @@ struct OwnView {
     std::map<MemberName, SlotSign> slots = {};  ///< As the last pass over the PDR read them.
 };
 
+/// As it goes over the bus.
+[[nodiscard]] std::string text(const json::Object& document);
+[[nodiscard]] Result<std::string> text(const Result<json::Object>& document);
 /// Who said it, where, when and why; null: nobody did.
 [[nodiscard]] boost::json::value word_entry(const OperatorWord* word);
 /// Seconds since 1970 as "2026-11-29T16:30:00Z".

@@ -1,11 +1,11 @@
 #include "daemons/ssid/api/engine_administration.hpp"
 
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <format>
 #include <utility>
 
+#include "daemons/ssid/api/documents.hpp"
 #include "daemons/ssid/engine/compaction.hpp"
 #include "daemons/ssid/engine/engine_backup.hpp"
 #include "daemons/ssid/engine/etcd_room.hpp"
@@ -27,10 +27,6 @@ using boost::json::value;
 constexpr auto kAsk = 1s;
 constexpr auto kCopySilence = 30s;
 constexpr auto kDefragments = 120s;
-
-std::string text(const json::Object& document) {
-    return boost::json::serialize(document);
-}
 
 /// Of all voters' databases the one with the least room counts.
 std::int64_t quota_of(const std::vector<Seat>& seats) {
@@ -123,22 +119,23 @@ EngineAdministration::Answer EngineAdministration::status() {
     const auto lineage = director_.lineage();
     // Reading it takes a while; it matters when the members are to be compared.
     const auto log = list ? Result<LogReport>(LogReport{}) : director_.log_report();
-    co_return text({{"v", 1},
-                    {"member", own_.str()},
-                    {"serves", list.has_value()},
-                    {"reason", list ? "" : list.error().what},
-                    {"seat", text_of(voters_.own_seat())},
-                    {"lineage", lineage.value_or(0)},
-                    {"log", log && log->voter_id != 0
-                                ? value(json::Object{{"last_term", log->last_term}, {"last_index", log->last_index}})
-                                : value(nullptr)},
-                    {"quota_bytes", quota_of(voters_.seats())},
-                    {"reserve", health_.has_reserve()},
-                    {"fault", health_.fault()},
-                    {"trouble", voters_.trouble() ? value(json::from_error(*voters_.trouble())) : value(nullptr)},
-                    {"ended", std::move(ended)},
-                    {"alarms", std::move(alarms)},
-                    {"voters", std::move(voters)}});
+    co_return text(
+        json::Object{{"v", 1},
+                     {"member", own_.str()},
+                     {"serves", list.has_value()},
+                     {"reason", list ? "" : list.error().what},
+                     {"seat", text_of(voters_.own_seat())},
+                     {"lineage", lineage.value_or(0)},
+                     {"log", log && log->voter_id != 0
+                                 ? value(json::Object{{"last_term", log->last_term}, {"last_index", log->last_index}})
+                                 : value(nullptr)},
+                     {"quota_bytes", quota_of(voters_.seats())},
+                     {"reserve", health_.has_reserve()},
+                     {"fault", health_.fault()},
+                     {"trouble", voters_.trouble() ? value(json::from_error(*voters_.trouble())) : value(nullptr)},
+                     {"ended", std::move(ended)},
+                     {"alarms", std::move(alarms)},
+                     {"voters", std::move(voters)}});
 }
 
 EngineAdministration::Answer EngineAdministration::backup() {
@@ -152,7 +149,8 @@ EngineAdministration::Answer EngineAdministration::backup() {
         if (!asked || asked->leader == 0) continue;
         const auto bytes = co_await back_up(executor_, client_socket(own_, name), files_.backup, kCopySilence);
         if (bytes)
-            co_return text({{"v", 1}, {"file", files_.backup.native()}, {"bytes", *bytes}, {"from", name.str()}});
+            co_return text(
+                json::Object{{"v", 1}, {"file", files_.backup.native()}, {"bytes", *bytes}, {"from", name.str()}});
         reasons = bytes.error().what;
     }
     co_return failure(ErrorCode::kNoMajority,
@@ -174,7 +172,7 @@ EngineAdministration::Answer EngineAdministration::force() {
     if (!logs) co_return std::unexpected(logs.error());
     const auto lineage = co_await recovery().force(*std::move(logs));
     if (!lineage) co_return std::unexpected(lineage.error());
-    co_return text({{"v", 1}, {"member", own_.str()}, {"lineage", *lineage}, {"done", "forced"}});
+    co_return text(json::Object{{"v", 1}, {"member", own_.str()}, {"lineage", *lineage}, {"done", "forced"}});
 }
 
 EngineAdministration::Answer EngineAdministration::restore() {
@@ -182,7 +180,7 @@ EngineAdministration::Answer EngineAdministration::restore() {
     const Paused paused{voters_};
     const auto lineage = co_await recovery().restore(files_.restore);
     if (!lineage) co_return std::unexpected(lineage.error());
-    co_return text({{"v", 1}, {"member", own_.str()}, {"lineage", *lineage}, {"done", "restored"}});
+    co_return text(json::Object{{"v", 1}, {"member", own_.str()}, {"lineage", *lineage}, {"done", "restored"}});
 }
 
 awaitable<Result<void>> EngineAdministration::defragment_all() {
@@ -214,10 +212,10 @@ EngineAdministration::Answer EngineAdministration::compact() {
     co_await health_.look_at_alarms();
     const auto status = co_await engine_.status();
     if (!status) co_return std::unexpected(status.error());
-    co_return text({{"v", 1},
-                    {"database_bytes", status->database_bytes},
-                    {"database_used_bytes", status->database_used_bytes},
-                    {"quota_bytes", quota_of(voters_.seats())}});
+    co_return text(json::Object{{"v", 1},
+                                {"database_bytes", status->database_bytes},
+                                {"database_used_bytes", status->database_used_bytes},
+                                {"quota_bytes", quota_of(voters_.seats())}});
 }
 
 }  // namespace ssi::cluster

@@ -33,9 +33,9 @@ Result<std::vector<std::string>> texts_in(const boost::json::value& value) {
     return texts;
 }
 
-Result<std::chrono::milliseconds> checked(std::int64_t milliseconds) {
-    const auto time = std::chrono::milliseconds(milliseconds);
-    if (time <= 0ms || time > kLongest) return not_understood("the time", std::to_string(milliseconds));
+Result<std::chrono::milliseconds> checked(std::int64_t count) {
+    const auto time = std::chrono::milliseconds(count);
+    if (time <= 0ms || time > kLongest) return not_understood("the time", std::to_string(count));
     return time;
 }
 

@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
 #include <utility>
+
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::cluster {
 
@@ -46,8 +47,7 @@ bool is_about(std::string_view events, std::string_view name) {
 asio::awaitable<Result<void>> FileWatch::next() {
     std::array<char, 4096> buffer{};  // at least one event of the longest name
     while (true) {
-        const auto [error, size] =
-            co_await events_.async_read_some(asio::buffer(buffer), asio::as_tuple(asio::use_awaitable));
+        const auto [error, size] = co_await events_.async_read_some(asio::buffer(buffer), kNoThrow);
         if (error) co_return system_failure("cannot read inotify's events", name_, error.value());
         if (is_about({buffer.data(), size}, name_)) co_return Result<void>{};
     }

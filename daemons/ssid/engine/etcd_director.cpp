@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "daemons/ssid/engine/symbolic_link.hpp"
 #include "daemons/ssid/engine/wal_log.hpp"
 #include "lib/common/durable_file.hpp"
 #include "lib/common/log.hpp"
@@ -18,21 +19,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto kTimeToBegin = 10s;  ///< Of etcd, from its start to its first log, on a busy host.
-
-std::unexpected<Error> failed(std::string_view what, const fs::path& file, const std::error_code& error) {
-    return system_failure(std::format("cannot {} {}", what, file.native()), file.native(), error.value());
-}
-
-/// A symbolic link `name` -> `target`, replacing what is there.
-Result<void> link_to(const fs::path& target, const fs::path& name) {
-    std::error_code error;
-    if (fs::read_symlink(name, error) == target) return {};
-    fs::remove(name, error);
-    if (error) return failed("remove", name, error);
-    fs::create_symlink(target, name, error);
-    if (error) return failed("make the link", name, error);
-    return {};
-}
 
 /// DATA.old, DATA.old.2, ...
 fs::path aside(const EtcdPlaces& places, int number) {
@@ -49,13 +35,13 @@ EtcdDirector::EtcdDirector(const SystemConfig& config, MemberName own, UnitContr
 Result<void> EtcdDirector::prepare_directories() const {
     std::error_code error;
     fs::create_directories(places_.data_directory.parent_path(), error);
-    if (error) return failed("create", places_.data_directory.parent_path(), error);
+    if (error) return file_failure("create", places_.data_directory.parent_path(), error);
     for (const auto& directory : {places_.working_directory, places_.data_directory}) {
         fs::create_directories(directory, error);
-        if (error) return failed("create", directory, error);
+        if (error) return file_failure("create", directory, error);
         // Its sockets carry no authentication: the directory is the guard.
         fs::permissions(directory, fs::perms::owner_all, error);
-        if (error) return failed("set the mode of", directory, error);
+        if (error) return file_failure("set the mode of", directory, error);
     }
     for (const auto& member : config_.members) {
         const auto& name = member.name.str();
@@ -82,7 +68,7 @@ Result<std::optional<EngineMarker>> EtcdDirector::own_marker() const {
 Result<bool> EtcdDirector::has_data() const {
     std::error_code error;
     const bool is_there = fs::exists(places_.log(), error);
-    if (error) return failed("look into", places_.data_directory, error);
+    if (error) return file_failure("look into", places_.data_directory, error);
     return is_there;
 }
 
@@ -139,7 +125,7 @@ asio::awaitable<Result<void>> EtcdDirector::run_as(EngineMarker marker, Forced f
         fs::remove(places_.begin(), error);
     else if (auto begun = write_durably(places_.begin(), ""); !begun)
         co_return begun;
-    if (error) co_return failed("remove", places_.begin(), error);
+    if (error) co_return file_failure("remove", places_.begin(), error);
     const auto file = places_.working_directory / "etcd.json";
     const auto text = etcd_config_text(config_, own_, places_, marker.start, forced);
     const auto present = read_if_exists(file);
@@ -232,7 +218,7 @@ Result<void> EtcdDirector::put_data_aside() const {
     int number = 1;
     while (fs::exists(aside(places_, number), error)) ++number;
     fs::rename(places_.data_directory, aside(places_, number), error);
-    if (error) return failed("rename", places_.data_directory, error);
+    if (error) return file_failure("rename", places_.data_directory, error);
     log::notice(std::format("the engine's old data is put aside as {}", aside(places_, number).native()),
                 {{"SSI_MEMBER", own_.str()}});
     return {};
@@ -243,7 +229,7 @@ void EtcdDirector::drop_data_put_aside() const {
     for (int number = 1; fs::exists(aside(places_, number), error); ++number) {
         fs::remove_all(aside(places_, number), error);
         if (error) {
-            log::warning("the engine's old data stays", failed("remove", aside(places_, number), error).error());
+            log::warning("the engine's old data stays", file_failure("remove", aside(places_, number), error).error());
             return;
         }
         log::notice(std::format("the engine's old data {} is deleted: this member votes again",
@@ -295,7 +281,7 @@ Result<EtcdDirector::RestoredData> EtcdDirector::restored_data() const {
     if (!marker) return std::unexpected(marker.error());
     std::error_code error;
     fs::remove_all(restored_directory(), error);
-    if (error) return failed("remove", restored_directory(), error);
+    if (error) return file_failure("remove", restored_directory(), error);
     const auto url = peer_url(own_.str());
     const auto lineage = (*marker ? (*marker)->lineage : 0) + 1;
     return RestoredData{restored_directory(), own_.str(), url, std::format("{}={}", own_.str(), url),
@@ -313,7 +299,7 @@ asio::awaitable<Result<void>> EtcdDirector::start_restored() {
     if (fs::exists(places_.data_directory, error))
         if (auto put = put_data_aside(); !put) co_return put;
     fs::rename(restored_directory(), places_.data_directory, error);
-    if (error) co_return failed("rename", restored_directory(), error);
+    if (error) co_return file_failure("rename", restored_directory(), error);
     co_return co_await run_as(std::move(next));
 }
 

@@ -1,7 +1,6 @@
 #include "daemons/ssid/engine/etcd_engine.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -10,6 +9,7 @@
 #include <variant>
 
 #include "daemons/ssid/engine/etcd_watch.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -124,7 +124,7 @@ asio::awaitable<Result<std::string>> EtcdEngine::exchange(std::string_view targe
         // Nothing tells when an election has ended: ask again, soon at first.
         if (steady_clock::now() + pause_length >= deadline) co_return no_majority(last_reason);
         pause.expires_after(pause_length);
-        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await pause.async_wait(kNoThrow);
         pause_length = std::min(2 * pause_length, kLongestPause);
     }
 }

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/read.hpp>
@@ -13,14 +12,14 @@
 #include <format>
 #include <utility>
 
+#include "lib/common/no_throw.hpp"
+
 namespace ssi::cluster {
 namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 std::unexpected<TransportFailure> transport_failure(bool nothing_sent, const boost::system::error_code& error) {
     return std::unexpected(TransportFailure{nothing_sent, error == asio::error::operation_aborted,
@@ -38,7 +37,7 @@ asio::awaitable<Transported<std::unique_ptr<GatewayConnection>>> GatewayConnecti
     std::unique_ptr<GatewayConnection> connection(new GatewayConnection(std::move(executor)));
     connection->stream_.expires_after(timeout);
     const auto [error] =
-        co_await connection->stream_.async_connect(asio::local::stream_protocol::endpoint(socket.native()), kAwait);
+        co_await connection->stream_.async_connect(asio::local::stream_protocol::endpoint(socket.native()), kNoThrow);
     if (error) co_return transport_failure(true, error);
     co_return connection;
 }
@@ -52,7 +51,7 @@ asio::awaitable<Transported<void>> GatewayConnection::send(std::string_view targ
     request.set("Grpc-Metadata-hasleader", "true");
     request.body() = std::move(body);
     request.prepare_payload();
-    const auto [error, sent] = co_await http::async_write(stream_, request, kAwait);
+    const auto [error, sent] = co_await http::async_write(stream_, request, kNoThrow);
     if (error) co_return transport_failure(sent == 0, error);
     co_return Transported<void>{};
 }
@@ -64,7 +63,7 @@ asio::awaitable<Transported<GatewayReply>> GatewayConnection::post(std::string_v
     if (auto sent = co_await send(target, std::move(body)); !sent) co_return std::unexpected(sent.error());
     http::response_parser<http::string_body> parser;
     parser.body_limit(kLargestReply);
-    const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, kAwait);
+    const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, kNoThrow);
     if (error) co_return transport_failure(false, error);
     stream_.expires_never();
     auto response = parser.release();
@@ -87,7 +86,7 @@ asio::awaitable<Transported<void>> GatewayConnection::begin_lines(std::string_vi
     if (auto sent = co_await send(target, std::move(body)); !sent) co_return std::unexpected(sent.error());
     lines_.emplace();
     lines_->body_limit(boost::none);
-    const auto [error, size] = co_await http::async_read_header(stream_, buffer_, *lines_, kAwait);
+    const auto [error, size] = co_await http::async_read_header(stream_, buffer_, *lines_, kNoThrow);
     if (error) co_return transport_failure(false, error);
     co_return Transported<void>{};
 }
@@ -120,7 +119,7 @@ asio::awaitable<Transported<std::string>> GatewayConnection::next_line(std::chro
         body.data = chunk_.data();
         body.size = chunk_.size();
         stream_.expires_after(silence);
-        const auto [error, size] = co_await http::async_read_some(stream_, buffer_, *lines_, kAwait);
+        const auto [error, size] = co_await http::async_read_some(stream_, buffer_, *lines_, kNoThrow);
         pending_.append(chunk_.data(), chunk_.size() - body.size);
         if (error && error != http::error::need_buffer) co_return transport_failure(false, error);
     }

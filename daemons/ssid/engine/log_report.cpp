@@ -12,8 +12,6 @@
 namespace ssi::cluster {
 namespace {
 
-constexpr std::size_t kLongestReport = 4096;
-
 std::string position(const LogReport& report) {
     return std::format("term {}, entry {}", report.last_term, report.last_index);
 }

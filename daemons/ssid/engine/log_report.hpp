@@ -29,6 +29,7 @@ struct LogReports {
 };
 
 [[nodiscard]] std::string encode(const LogReports& reports);
+inline constexpr std::size_t kLongestReport = 4096;  ///< Bytes, as encoded.
 /// Error: kProtocolViolated.
 [[nodiscard]] Result<LogReports> decode_log_reports(std::string_view text);
 

@@ -1,6 +1,5 @@
 #include "daemons/ssid/engine/log_service.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -21,10 +21,8 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr auto kWriteTime = 2s;
 constexpr auto kAskTime = 2s;
-constexpr std::size_t kLongestReport = 4096;
 
 }  // namespace
 

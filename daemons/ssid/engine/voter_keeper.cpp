@@ -28,7 +28,7 @@ constexpr auto kSoon = 200ms;
 /// What goes wrong for so long is worth a line in the journal; etcd's own refusals last five seconds.
 constexpr auto kPatience = 10s;
 /// A learner's etcd has so long to start; then another member is asked, and this one not for so long.
-constexpr auto kComesUp = 60s;
+constexpr auto kVoterComesUp = 60s;
 constexpr auto kPassedOver = 600s;
 
 std::string name_of(const VoterStep& step) {
@@ -191,7 +191,7 @@ void VoterKeeper::watch_learners() {
         if (!seat.is_learner) continue;
         auto& learner = learners_.try_emplace(seat.id, now, seat.is_started).first->second;
         if (learner.is_started != seat.is_started) learner = {now, seat.is_started};
-        if (seat.is_started || now - learner.since < kComesUp || passed_over_.contains(seat.member)) continue;
+        if (seat.is_started || now - learner.since < kVoterComesUp || passed_over_.contains(seat.member)) continue;
         passed_over_[seat.member] = now + kPassedOver;
         log::warning(std::format("etcd of {} does not come up: another becomes a voter in its place", name_of(seat)),
                      {{"SSI_MEMBER", name_of(seat)}});

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "daemons/ssid/engine/etcd_room.hpp"
+#include "daemons/ssid/engine/symbolic_link.hpp"
 #include "daemons/ssid/engine/voter_keeper.hpp"
 #include "lib/common/durable_file.hpp"
 #include "lib/common/json_message.hpp"
@@ -18,23 +19,6 @@ namespace ssi::cluster {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::unexpected<Error> failed(std::string_view what, const fs::path& file, const std::error_code& error) {
-    return system_failure(std::format("cannot {} {}", what, file.native()), file.native(), error.value());
-}
-
-/// A symbolic link `name` -> `target`. There is no moment without one: etcd may be dialling.
-Result<void> link_to(const fs::path& target, const fs::path& name) {
-    std::error_code error;
-    if (fs::read_symlink(name, error) == target) return {};
-    const auto fresh = name.native() + ".new";
-    fs::remove(fresh, error);
-    fs::create_symlink(target, fresh, error);
-    if (error) return failed("make the link", fresh, error);
-    fs::rename(fresh, name, error);
-    if (error) return failed("make the link", name, error);
-    return {};
-}
 
 std::string text_in(const fs::path& file) {
     std::ifstream stream(file);
@@ -46,7 +30,7 @@ Result<void> make_directory(const fs::path& directory) {
     fs::create_directories(directory, error);
     // Its sockets carry no authentication: the directory is the guard.
     if (!error) fs::permissions(directory, fs::perms::owner_all, error);
-    if (error) return failed("make", directory, error);
+    if (error) return file_failure("make", directory, error);
     return {};
 }
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -26,13 +25,14 @@
 #include <optional>
 #include <utility>
 
+#include "lib/common/no_throw.hpp"
+
 namespace ssi::cluster {
 namespace {
 
 namespace asio = boost::asio;
 using Descriptor = asio::posix::stream_descriptor;
 
-constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr auto kDeathTime = std::chrono::seconds(1);  // a process that waits for a disk dies late, if ever
 
 class FileDescriptor {
@@ -78,7 +78,7 @@ class Child {
     asio::awaitable<std::optional<int>> wait(std::chrono::milliseconds limit) {
         using asio::experimental::awaitable_operators::operator||;
         asio::steady_timer timer(pidfd_.get_executor(), limit);
-        co_await (pidfd_.async_wait(Descriptor::wait_read, kToken) || timer.async_wait(kToken));
+        co_await (pidfd_.async_wait(Descriptor::wait_read, kNoThrow) || timer.async_wait(kNoThrow));
         co_return reap();
     }
 

@@ -3,6 +3,7 @@
 /// its answer leaves, so a restart of the guard loses nothing (R8).
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <map>
 #include <memory>

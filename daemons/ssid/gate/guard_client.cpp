@@ -1,6 +1,5 @@
 #include "daemons/ssid/gate/guard_client.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -13,6 +12,7 @@
 #include "daemons/ssid/gate/right_names.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -21,7 +21,6 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using gate::to_text;
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr auto kCallTime = 1000ms;
 /// What is left of a call's time when the guard may still begin it: its answer has to come back.
 constexpr auto kAnswerTime = 50ms;

@@ -1,6 +1,5 @@
 #include "daemons/ssid/gate/hook_server.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -10,6 +9,7 @@
 
 #include "lib/common/json_message.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -17,7 +17,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kConnectionLimit = 256;
 constexpr std::size_t kRequestLimit = 10 << 20;  ///< 4 MiB of XML, with JSON's escapes.
 constexpr auto kReadTime = 2s;

@@ -1,6 +1,5 @@
 #include "daemons/ssid/gate/lock_server.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -9,14 +8,13 @@
 #include "daemons/ssid/gate/lock_session.hpp"
 #include "daemons/ssid/gate/spawn.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::gate {
 namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::size_t kOneShotLimit = 512;
 constexpr auto kMessageTime = 5s;   ///< From the first byte of a message to the last of its answer.

@@ -1,6 +1,5 @@
 #include "daemons/ssid/gate/rights_client.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -8,13 +7,13 @@
 
 #include "daemons/ssid/gate/spawn.hpp"
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::gate {
 namespace {
 
 namespace asio = boost::asio;
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kLineLimit = 64 * 1024;
 constexpr std::size_t kQueueLimit = 8 << 20;  ///< Some answers to `hello` with thousands of rights.
 

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kRetry = 200ms;
+constexpr auto kEngineRetry = 200ms;
 /// A conflict means that a change is on its way to the mirror; later than this it is fetched.
 constexpr auto kMirrorLag = 300ms;
 constexpr int kMaxDecisions = 10;
@@ -49,7 +49,7 @@ boost::asio::awaitable<void> ClusterView::follow() {
         auto refreshed = co_await refresh();
         if (!refreshed) {
             if (!std::exchange(reported, true)) log::warning("cannot read the cluster's state", refreshed.error());
-            co_await clock_.sleep(kRetry);
+            co_await clock_.sleep(kEngineRetry);
             continue;
         }
         if (std::exchange(reported, false)) log::notice("the cluster's state can be read again");
@@ -69,7 +69,7 @@ boost::asio::awaitable<void> ClusterView::follow() {
             any_change_.notify();
             if (!only_alive) changed_.notify();
         }
-        co_await clock_.sleep(kRetry);
+        co_await clock_.sleep(kEngineRetry);
     }
 }
 

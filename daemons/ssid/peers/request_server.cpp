@@ -1,6 +1,5 @@
 #include "daemons/ssid/peers/request_server.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "lib/common/log.hpp"
+#include "lib/common/no_throw.hpp"
 
 namespace ssi::cluster {
 namespace {
@@ -16,7 +16,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kConnectionLimit = 64;
 constexpr auto kWriteTime = 5s;
 

@@ -9,10 +9,6 @@ namespace ssi::cluster {
 namespace {
 
 /// Its guests run, or may: what it runs with counts.
-bool is_up(const MemberRecord& record) {
-    return record.state == MemberState::kJoined || record.state == MemberState::kLeaving;
-}
-
 Transaction set_config(const ClusterState& state, const MemberName& by, const SharedConfig& config) {
     const auto* known = state.config();
     const ClusterConfigRecord record{known == nullptr ? 1 : known->generation + 1, config.hash, config.text, by};

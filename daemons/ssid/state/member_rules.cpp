@@ -76,10 +76,6 @@ void end_lone(const ClusterState& state, const MemberName& member, Transaction& 
     transaction.writes.push_back({lone_key(), std::nullopt});
 }
 
-bool is_up(const MemberRecord& record) {
-    return record.state == MemberState::kJoined || record.state == MemberState::kLeaving;
-}
-
 /// What an admission and a refusal to admit have in common: a new life, and no fencing under way.
 Result<Incarnation> next_life(const ClusterState& state, const MemberName& member) {
     if (state.fence(member) != nullptr)

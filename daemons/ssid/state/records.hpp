@@ -27,6 +27,11 @@ struct MemberRecord {
     friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 
+/// Its ssid serves: joined, or about to leave.
+[[nodiscard]] constexpr bool is_up(const MemberRecord& record) {
+    return record.state == MemberState::kJoined || record.state == MemberState::kLeaving;
+}
+
 /// alive/NAME: a sign of life is that this key moves on (SAFETY 4).
 struct AliveRecord {
     Incarnation incarnation{};
@@ -224,6 +229,42 @@ struct MemberConfigRecord {
 [[nodiscard]] std::string encode(const UuidRecord& record);
 template <class Record>
 [[nodiscard]] Result<Record> decode(std::string_view text);
+template <>
+Result<MemberRecord> decode(std::string_view text);
+template <>
+Result<AliveRecord> decode(std::string_view text);
+template <>
+Result<Transition> decode(std::string_view text);
+template <>
+Result<FenceRecord> decode(std::string_view text);
+template <>
+Result<OperatorWord> decode(std::string_view text);
+template <>
+Result<LoneRecord> decode(std::string_view text);
+template <>
+Result<DirectoryRecord> decode(std::string_view text);
+template <>
+Result<DeletedRecord> decode(std::string_view text);
+template <>
+Result<GuestPolicy> decode(std::string_view text);
+template <>
+Result<CapacityRecord> decode(std::string_view text);
+template <>
+Result<DoorsRecord> decode(std::string_view text);
+template <>
+Result<Residency> decode(std::string_view text);
+template <>
+Result<SavedRecord> decode(std::string_view text);
+template <>
+Result<MoveRecord> decode(std::string_view text);
+template <>
+Result<RegistrationRecord> decode(std::string_view text);
+template <>
+Result<ClusterConfigRecord> decode(std::string_view text);
+template <>
+Result<MemberConfigRecord> decode(std::string_view text);
+template <>
+Result<UuidRecord> decode(std::string_view text);
 
 [[nodiscard]] std::string_view text_of(Phase phase);
 [[nodiscard]] std::string_view text_of(MemberState state);

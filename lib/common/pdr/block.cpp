@@ -26,15 +26,15 @@ bool checksum_is_right(std::span<const std::byte> block) {
     return ByteReader(block.subspan(kChecksumAt)).number<std::uint32_t>() == checksum(block.first(kChecksumAt));
 }
 
-std::unexpected<Error> damaged(const std::string& where, std::string_view what) {
-    return failure(ErrorCode::kPdrDamaged, std::format("{}: {}", where, what), where, "ssictl pdr check");
-}
-
 int digit(char letter) {
     return letter <= '9' ? letter - '0' : letter - 'a' + 10;
 }
 
 }  // namespace
+
+std::unexpected<Error> damaged(const std::string& where, std::string_view what) {
+    return failure(ErrorCode::kPdrDamaged, std::format("{}: {}", where, what), where, "ssictl pdr check");
+}
 
 ClusterId cluster_id(const GuestUuid& uuid) {
     ClusterId id{};

@@ -43,6 +43,10 @@ inline constexpr std::size_t kMostPayload = kBlockSize - 64;
 /// Magic and checksum are right: it was written to its end, whatever it says.
 [[nodiscard]] bool is_whole(std::span<const std::byte> block);
 
+/// What a reader says of a block that makes no sense: kPdrDamaged. `where` names the block.
+[[nodiscard]] std::unexpected<Error> damaged(const std::string& where,
+                                             std::string_view what = "its fields make no sense");
+
 struct Opened {
     Envelope envelope;
     ByteView payload;  ///< Points into the block.

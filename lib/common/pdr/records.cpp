@@ -16,10 +16,6 @@ enum SlotFlag : std::uint32_t {
     kDown = 1 << 5,
 };
 
-std::unexpected<Error> damaged(const std::string& where, std::string_view what) {
-    return failure(ErrorCode::kPdrDamaged, std::format("{}: {}", where, what), where, "ssictl pdr check");
-}
-
 std::uint32_t flags_of(const SlotRecord& slot) {
     std::uint32_t flags = 0;
     const auto put = [&](bool value, SlotFlag flag) {
@@ -61,7 +57,7 @@ Result<Label> decode_label(ByteView payload, const std::string& where) {
         label.moved_to = reader.text();
         label.volume = reader.number<std::uint64_t>();
     }
-    if (reader.failed() || !MemberName::parse(label.cluster)) return damaged(where, "its fields make no sense");
+    if (reader.failed() || !MemberName::parse(label.cluster)) return damaged(where);
     return label;
 }
 
@@ -88,7 +84,7 @@ Result<SlotRecord> decode_slot(ByteView payload, const std::string& where) {
     slot.watchdog = std::chrono::milliseconds(reader.number<std::uint32_t>());
     const auto kind = reader.number<std::uint8_t>();
     const auto flags = reader.number<std::uint32_t>();
-    if (reader.failed() || !member) return damaged(where, "its fields make no sense");
+    if (reader.failed() || !member) return damaged(where);
     slot.member = *std::move(member);
     // A kind of watchdog that is not known here proves nothing.
     slot.watchdog_kind = kind <= std::to_underlying(WatchdogKind::kHardware) ? WatchdogKind{kind} : WatchdogKind::kNone;

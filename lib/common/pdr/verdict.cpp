@@ -5,15 +5,6 @@
 #include <utility>
 
 namespace ssi::pdr {
-namespace {
-
-std::unexpected<Error> damaged(const std::string& where) {
-    return failure(ErrorCode::kPdrDamaged, std::format("{}: its fields make no sense", where), where,
-                   "ssictl pdr check");
-}
-
-}  // namespace
-
 Bytes encode(const Verdicts& verdicts) {
     Bytes bytes;
     ByteWriter writer(bytes);

@@ -12,8 +12,6 @@
 namespace ssi::ctl::cp {
 namespace {
 
-constexpr int kUsage = 2;
-
 bool is_option(const std::string& argument) {
     return argument.starts_with('-');
 }
@@ -61,11 +59,11 @@ bool CpVerb::is_wanted() const {
 
 std::expected<Invocation, Answered> CpVerb::read(bool json) const {
     const auto typed = arguments_.size() == 1 ? split_words(arguments_.front()) : arguments_;
-    if (typed.empty()) return std::unexpected(Answered{kUsage, "", "ssictl: which CP command?\n\n" + help()});
+    if (typed.empty()) return std::unexpected(Answered{kUsageStatus, "", "ssictl: which CP command?\n\n" + help()});
     if (asks_for_help(typed)) return std::unexpected(Answered{0, help(), ""});
     const auto reading = cp::read(typed, rows());
     if (!reading && is_for_another_member(typed)) return at_another_member(typed, json);
-    if (!reading) return std::unexpected(Answered{kUsage, "", render_error(reading.error())});
+    if (!reading) return std::unexpected(Answered{kUsageStatus, "", render_error(reading.error())});
     // Before any name is looked up: whatever else is wrong is said without a daemon.
     auto invocation = parse_command_line(verb_words(*reading));
     if (!invocation) return invocation;

@@ -5,7 +5,7 @@
 
 namespace ssi::ctl {
 namespace {
-constexpr std::chrono::milliseconds kInterval(200);
+constexpr std::chrono::milliseconds kBetweenLooks(200);
 }
 
 InstanceWatch::InstanceWatch(Site& site, std::string guest) : site_(site), guest_(std::move(guest)) {
@@ -24,7 +24,7 @@ void InstanceWatch::ask(const std::stop_token& stop, const std::string& member) 
         const auto now = DrillTime::clock::now();
         std::unique_lock lock(mutex_);
         answers_.push_back(answer ? *answer : Instance{member, now, now, false, {}});
-        ended_.wait_for(lock, stop, kInterval, [] { return false; });
+        ended_.wait_for(lock, stop, kBetweenLooks, [] { return false; });
     }
 }
 

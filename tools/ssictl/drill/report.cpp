@@ -32,8 +32,8 @@ std::string text_of(const boost::json::value& value) {
     return value.is_string() ? printable(value.get_string()) : std::string();
 }
 
-double seconds(std::int64_t milliseconds) {
-    return static_cast<double>(milliseconds) / 1000;
+double as_seconds(std::int64_t time_ms) {
+    return static_cast<double>(time_ms) / 1000;
 }
 
 std::string escaped(std::string_view text) {
@@ -116,7 +116,7 @@ Result<std::string> render_verdict(const json::Object& document) {
     if (const auto* moments = document.if_contains("moments"); moments != nullptr && moments->is_object())
         for (const auto& [name, at] : moments->get_object())
             if (at.is_int64())
-                text += std::format("  {:<10} {:8.2f} s\n", std::string_view(name), seconds(at.get_int64()));
+                text += std::format("  {:<10} {:8.2f} s\n", std::string_view(name), as_seconds(at.get_int64()));
     return text;
 }
 
@@ -130,7 +130,7 @@ Result<std::string> render_report(const json::Object& document) {
                     document.at("timing_scale").to_number<double>());
     for (const auto& value : list(document, "timeline"))
         if (value.is_object())
-            text += std::format("{:8.2f}  {}\n", seconds(json::number_or(value.get_object(), "at_ms", 0)),
+            text += std::format("{:8.2f}  {}\n", as_seconds(json::number_or(value.get_object(), "at_ms", 0)),
                                 printable(json::text_or(value.get_object(), "text", "")));
     return text + "\n" + *verdict;
 }
@@ -165,7 +165,7 @@ Result<std::string> draw_timeline(const json::Object& document) {
         svg += std::format(
             "<line x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"0.5\"/>"
             "<text x=\"{4:.1f}\" y=\"{1}\" fill=\"{3}\" text-anchor=\"{5}\">{6:.2f} s {7}</text>\n",
-            x(at), y, axis, color, x(at) + (right ? 4 : -4), right ? "start" : "end", seconds(at), escaped(text));
+            x(at), y, axis, color, x(at) + (right ? 4 : -4), right ? "start" : "end", as_seconds(at), escaped(text));
         y += kLine;
     }
     svg += std::format("<line x1=\"{0}\" y1=\"{1}\" x2=\"{2}\" y2=\"{1}\" stroke=\"black\"/>\n", kLeft, axis,
@@ -173,7 +173,7 @@ Result<std::string> draw_timeline(const json::Object& document) {
     for (int tenth = 0; tenth <= 10; ++tenth) {
         const auto at = last * tenth / 10;
         svg += std::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{:.1f} s</text>\n", x(at), axis + 16,
-                           seconds(at));
+                           as_seconds(at));
     }
     return svg + "</svg>\n";
 }

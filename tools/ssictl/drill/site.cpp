@@ -27,7 +27,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kQuick = 5s;
+constexpr auto kAnswer = 5s;
 constexpr auto kLibvirt = 3s;   // for one answer; a dead member's comes never
 constexpr auto kLabFault = 90;  // seconds: a boot is one, too
 constexpr auto kSupervisor = "/run/ssi-lab/supervisor.sock";
@@ -102,9 +102,9 @@ class RealSite final : public Site {
     double timing_scale() const override { return config_.timing.scale; }
 
     Result<Sight> look(const std::string& guest) override {
-        const auto query = call({.method = "QuerySsi", .timeout = kQuick}, bus_);
+        const auto query = call({.method = "QuerySsi", .timeout = kAnswer}, bus_);
         if (!query) return std::unexpected(query.error());
-        const auto shown = call({.method = "GuestShow", .arguments = {guest}, .timeout = kQuick}, bus_);
+        const auto shown = call({.method = "GuestShow", .arguments = {guest}, .timeout = kAnswer}, bus_);
         if (!shown) return std::unexpected(shown.error());
         const auto cluster = json::object(*query, "cluster");
         if (!cluster) return std::unexpected(cluster.error());
@@ -154,7 +154,7 @@ class RealSite final : public Site {
 
   private:
     static Result<void> kill_daemon(const std::string& unit) {
-        const auto killed = run_to_end({"systemctl", "kill", "--kill-whom=main", "--signal=KILL", unit}, kQuick);
+        const auto killed = run_to_end({"systemctl", "kill", "--kill-whom=main", "--signal=KILL", unit}, kAnswer);
         if (!killed) return std::unexpected(killed.error());
         if (killed->status == 0) return {};
         return failure(ErrorCode::kSystemFailed, std::format("{} was not killed: {}", unit, killed->output), unit);
@@ -184,7 +184,7 @@ class RealSite final : public Site {
             std::vector<std::string> arguments{channel.peer_of(own_).str(), channel.name};
             if (method == "Deactivate") arguments.emplace_back("force");
             auto done =
-                call({.daemon = Daemon::kIsfcd, .method = method, .arguments = arguments, .timeout = kQuick}, bus_);
+                call({.daemon = Daemon::kIsfcd, .method = method, .arguments = arguments, .timeout = kAnswer}, bus_);
             if (!done && done.error().code != ErrorCode::kChannelUnknown) return std::unexpected(done.error());
         }
         return {};

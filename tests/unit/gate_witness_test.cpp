@@ -21,62 +21,62 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr BootTime kNow{1000s};
+constexpr BootTime kWitnessNow{1000s};
 
 WitnessLease attended() {
-    WitnessLease lease({5s, 30s}, kNow);
-    lease.attend(true, kNow);
+    WitnessLease lease({5s, 30s}, kWitnessNow);
+    lease.attend(true, kWitnessNow);
     return lease;
 }
 
 TEST(WitnessLease, nothing_runs_that_no_slot_write_has_vouched_for_SAFETY_9) {
     auto lease = attended();
-    EXPECT_FALSE(lease.must_end(false, kNow));
-    EXPECT_TRUE(lease.must_end(true, kNow));
-    lease.renew(kNow, kNow + 1s);
-    EXPECT_FALSE(lease.must_end(true, kNow + 1s));
+    EXPECT_FALSE(lease.must_end(false, kWitnessNow));
+    EXPECT_TRUE(lease.must_end(true, kWitnessNow));
+    lease.renew(kWitnessNow, kWitnessNow + 1s);
+    EXPECT_FALSE(lease.must_end(true, kWitnessNow + 1s));
 }
 
 TEST(WitnessLease, ends_T_lease_after_the_beginning_of_the_last_write_that_came_back_SAFETY_9) {
     auto lease = attended();
-    lease.renew(kNow, kNow + 2s);
-    EXPECT_EQ(lease.deadline(), kNow + 5s);
-    EXPECT_FALSE(lease.must_end(true, kNow + 4999ms));
-    EXPECT_TRUE(lease.must_end(true, kNow + 5s));
-    EXPECT_TRUE(lease.must_end(true, kNow + 6s)) << "again, as long as it is there";
+    lease.renew(kWitnessNow, kWitnessNow + 2s);
+    EXPECT_EQ(lease.deadline(), kWitnessNow + 5s);
+    EXPECT_FALSE(lease.must_end(true, kWitnessNow + 4999ms));
+    EXPECT_TRUE(lease.must_end(true, kWitnessNow + 5s));
+    EXPECT_TRUE(lease.must_end(true, kWitnessNow + 6s)) << "again, as long as it is there";
 }
 
 TEST(WitnessLease, is_not_renewed_before_what_ran_is_gone) {
     auto lease = attended();
-    lease.renew(kNow, kNow);
-    lease.renew(kNow + 5s, kNow + 5s);
-    EXPECT_TRUE(lease.must_end(true, kNow + 5s)) << "a write that came back too late, before anybody had looked";
-    lease.renew(kNow + 6s, kNow + 6s);
-    EXPECT_TRUE(lease.must_end(true, kNow + 6s));
-    EXPECT_FALSE(lease.must_end(false, kNow + 6s)) << "it is gone";
-    EXPECT_TRUE(lease.must_end(true, kNow + 6s)) << "and no later one is vouched for yet";
-    lease.renew(kNow + 7s, kNow + 7s);
-    EXPECT_FALSE(lease.must_end(true, kNow + 7s));
+    lease.renew(kWitnessNow, kWitnessNow);
+    lease.renew(kWitnessNow + 5s, kWitnessNow + 5s);
+    EXPECT_TRUE(lease.must_end(true, kWitnessNow + 5s)) << "a write that came back too late, before anybody had looked";
+    lease.renew(kWitnessNow + 6s, kWitnessNow + 6s);
+    EXPECT_TRUE(lease.must_end(true, kWitnessNow + 6s));
+    EXPECT_FALSE(lease.must_end(false, kWitnessNow + 6s)) << "it is gone";
+    EXPECT_TRUE(lease.must_end(true, kWitnessNow + 6s)) << "and no later one is vouched for yet";
+    lease.renew(kWitnessNow + 7s, kWitnessNow + 7s);
+    EXPECT_FALSE(lease.must_end(true, kWitnessNow + 7s));
 }
 
 TEST(WitnessLease, without_an_ssid_it_ends_after_a_while_SAFETY_10) {
     auto lease = attended();
-    lease.attend(false, kNow);
-    lease.attend(false, kNow + 20s);
-    lease.renew(kNow + 29s, kNow + 29s);
-    EXPECT_FALSE(lease.must_end(true, kNow + 29s)) << "an upgrade takes no witness down (R8)";
-    EXPECT_TRUE(lease.must_end(true, kNow + 30s));
-    lease.attend(true, kNow + 31s);
-    EXPECT_FALSE(lease.must_end(true, kNow + 31s));
+    lease.attend(false, kWitnessNow);
+    lease.attend(false, kWitnessNow + 20s);
+    lease.renew(kWitnessNow + 29s, kWitnessNow + 29s);
+    EXPECT_FALSE(lease.must_end(true, kWitnessNow + 29s)) << "an upgrade takes no witness down (R8)";
+    EXPECT_TRUE(lease.must_end(true, kWitnessNow + 30s));
+    lease.attend(true, kWitnessNow + 31s);
+    EXPECT_FALSE(lease.must_end(true, kWitnessNow + 31s));
 }
 
 TEST(WitnessLease, is_found_again_by_a_guard_that_was_restarted_and_ends_when_it_would_have) {
     auto before = attended();
-    before.renew(kNow, kNow);
+    before.renew(kWitnessNow, kWitnessNow);
     auto after = attended();
     after.remember(before.memory());
-    EXPECT_FALSE(after.must_end(true, kNow + 4s));
-    EXPECT_TRUE(after.must_end(true, kNow + 5s));
+    EXPECT_FALSE(after.must_end(true, kWitnessNow + 4s));
+    EXPECT_TRUE(after.must_end(true, kWitnessNow + 5s));
 }
 
 /// A process that sleeps, and what a unit would say of it.
@@ -106,7 +106,7 @@ class WitnessTest : public ::testing::Test {
         return ::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
     }
 
-    test::TemporaryDirectory folder_;
+    ssi::test::TemporaryDirectory folder_;
     WitnessProcess::Places places_{folder_.path() / "pid", folder_.path() / "loop", folder_.path() / "proc",
                                    "ssi-witness.service"};
     pid_t child_ = -1;

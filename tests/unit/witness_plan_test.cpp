@@ -16,11 +16,11 @@ using namespace std::chrono_literals;
 MemberSlot slot(int number) {
     return *MemberSlot::from(number);
 }
-MemberName name(int number) {
+MemberName member_name(int number) {
     return *MemberName::parse(std::format("MEMBER{}", number));
 }
 pdr::LockParty party(int number, std::uint64_t incarnation = 1) {
-    return {slot(number), name(number), Incarnation{incarnation}};
+    return {slot(number), member_name(number), Incarnation{incarnation}};
 }
 
 /// As MEMBER1 sees it.
@@ -146,14 +146,14 @@ TEST(WitnessPlan, from_one_declared_down_it_is_taken_while_it_is_silent_still) {
 
 std::vector<VoterCandidate> members(std::initializer_list<VoterStanding> standings) {
     std::vector<VoterCandidate> list;
-    for (const auto standing : standings) list.push_back({name(static_cast<int>(list.size()) + 1), standing});
+    for (const auto standing : standings) list.push_back({member_name(static_cast<int>(list.size()) + 1), standing});
     return list;
 }
 std::vector<Seat> voters(std::initializer_list<int> numbers) {
     std::vector<Seat> seats;
     for (const int number : numbers) {
         Seat seat;
-        seat.member = name(number);
+        seat.member = member_name(number);
         seats.push_back(seat);
     }
     return seats;
@@ -161,10 +161,10 @@ std::vector<Seat> voters(std::initializer_list<int> numbers) {
 
 TEST(WitnessHome, is_a_member_without_a_vote_if_there_is_one) {
     using enum VoterStanding;
-    EXPECT_EQ(witness_home(members({kLive, kLive, kLive}), voters({1, 2})), name(3));
-    EXPECT_EQ(witness_home(members({kLive, kLive, kLive}), voters({2, 3})), name(1));
-    EXPECT_EQ(witness_home(members({kLive, kLive}), voters({1, 2})), name(2));
-    EXPECT_EQ(witness_home(members({kLive, kUnknown, kGone}), voters({1})), name(1));
+    EXPECT_EQ(witness_home(members({kLive, kLive, kLive}), voters({1, 2})), member_name(3));
+    EXPECT_EQ(witness_home(members({kLive, kLive, kLive}), voters({2, 3})), member_name(1));
+    EXPECT_EQ(witness_home(members({kLive, kLive}), voters({1, 2})), member_name(2));
+    EXPECT_EQ(witness_home(members({kLive, kUnknown, kGone}), voters({1})), member_name(1));
     EXPECT_EQ(witness_home(members({kUnknown, kGone}), voters({1})), std::nullopt);
 }
 
@@ -174,11 +174,12 @@ TEST(WitnessHome, is_moved_to_only_from_a_voter_to_one_without_a_vote_and_never_
     Seat witness;
     witness.kind = VoterKind::kWitness;
     seats.push_back(witness);
-    EXPECT_TRUE(should_move(name(3), members({kLive, kLive, kLive}), seats)) << "its death would cost two votes";
-    EXPECT_FALSE(should_move(name(1), members({kLive, kLive, kLive}), seats));
-    EXPECT_FALSE(should_move(name(3), members({kUnknown, kLive, kLive}), seats)) << "where to?";
-    EXPECT_FALSE(should_move(name(3), members({kLive, kUnknown, kLive}), seats)) << "the witness is needed just now";
-    EXPECT_FALSE(should_move(name(2), members({kLive, kLive}), voters({1, 2}))) << "of two, both vote";
+    EXPECT_TRUE(should_move(member_name(3), members({kLive, kLive, kLive}), seats)) << "its death would cost two votes";
+    EXPECT_FALSE(should_move(member_name(1), members({kLive, kLive, kLive}), seats));
+    EXPECT_FALSE(should_move(member_name(3), members({kUnknown, kLive, kLive}), seats)) << "where to?";
+    EXPECT_FALSE(should_move(member_name(3), members({kLive, kUnknown, kLive}), seats))
+        << "the witness is needed just now";
+    EXPECT_FALSE(should_move(member_name(2), members({kLive, kLive}), voters({1, 2}))) << "of two, both vote";
 }
 
 TEST(WitnessSeat, is_fresh_only_as_long_as_it_has_never_run) {

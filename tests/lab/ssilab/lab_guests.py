@@ -37,11 +37,11 @@ class LabGuests(LabMembers):
     def ticks(self, name: str) -> list[Tick]:
         return self._guests().ticks(name)
 
-    def wait_guest(self, name: str, runs_before: int = 0, timeout: float = 30) -> str:
+    def wait_guest(self, name: str, runs_before: int = 0, timeout: float = 60) -> str:
         """Waits for the first tick of a boot after `runs_before` boots; returns its run id."""
         return self._guests().wait_booted(name, runs_before, timeout)
 
-    def wait_ticking(self, name: str, timeout: float = 10) -> None:
-        """Waits until three more ticks are there than now."""
+    def wait_ticking(self, name: str, timeout: float = 60) -> None:
+        """Waits until three more ticks are there than now; the guest may be about to boot."""
         before = len(self.ticks(name))
         wait_until(lambda: len(self.ticks(name)) >= before + 3, f"{name} to tick on", timeout)

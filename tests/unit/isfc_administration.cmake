@@ -1,4 +1,0 @@
-ssi_unit_test(isfc_roster_test isfc_channel_roster_test.cpp isfc_metrics_test.cpp isfc_refusals_test.cpp LIBS ssi_isfc)
-ssi_unit_test(isfc_bus_test isfc_bus_test.cpp LIBS ssi_isfc)
-ssi_unit_test(isfc_administration_test isfc_administration_test.cpp isfc_cluster.cpp isfc_encryption_test.cpp
-    isfc_reload_test.cpp isfc_rotation_test.cpp LIBS ssi_isfc ssi_certificate_authority)

@@ -1,1 +1,0 @@
-ssi_unit_test(witness_test witness_keeper_test.cpp witness_plan_test.cpp LIBS ssi_engine)

@@ -123,7 +123,6 @@ struct LibvirtDefinitions::Mailbox {
     Mailbox(LibvirtDefinitions& of, asio::any_io_executor by) : owner(&of), executor(std::move(by)) {}
 
     static Mailbox& made_for(LibvirtDefinitions& owner, asio::any_io_executor executor) {
-        static std::mutex mutex;
         static std::list<Mailbox> all;
         const std::lock_guard lock(mutex);
         return all.emplace_back(owner, std::move(executor));
@@ -132,7 +131,7 @@ struct LibvirtDefinitions::Mailbox {
     template <class Act>
     static void pass_on(void* opaque, Act act) {
         auto& mailbox = *static_cast<Mailbox*>(opaque);
-        const std::lock_guard lock(mailbox.mutex);
+        const std::lock_guard lock(mutex);
         if (mailbox.owner == nullptr) return;
         asio::post(mailbox.executor, [&mailbox, act = std::move(act)] {
             if (mailbox.owner != nullptr) act(*mailbox.owner);
@@ -144,7 +143,8 @@ struct LibvirtDefinitions::Mailbox {
         executor = {};
     }
 
-    std::mutex mutex;
+    /// Of all: what made_for wrote reaches libvirt's thread by it, whatever libvirt does in between.
+    static inline std::mutex mutex;
     LibvirtDefinitions* owner;  // Changed on the io_context alone, and under the mutex.
     asio::any_io_executor executor;
 };

@@ -147,9 +147,9 @@ struct Invocation {
     bool json = false;
 };
 
-/// The command line asked for no more than a text: help (status 0), or what was wrong with it (status 2).
 inline constexpr int kUsageStatus = 2;  ///< Exit status when what was asked for cannot be understood.
 
+/// The command line asked for no more than a text: help (status 0), or what was wrong with it (kUsageStatus).
 struct Answered {
     int status = 0;
     std::string output;
